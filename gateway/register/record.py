@@ -1,0 +1,58 @@
+"""What does the register know of one resident?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+CLAIMS = (
+    "family_card_number",
+    "name",
+    "birth_place",
+    "birth_date",
+    "sex",
+    "marital_status",
+    "occupation",
+    "mother_name",
+    "address",
+    "rt",
+    "rw",
+    "province",
+    "regency",
+    "district",
+    "village",
+)
+"""Every claim that a partner may have compared, in the order in which a record is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that stands against a NIK: a reason's slug and, where known, since when and by which successor."""
+
+    reason: str
+    since: str = ""  # YYYY-MM-DD, or empty when unknown
+    successor: str = ""  # for nik_duplicate: the surviving NIK (never leaves the register)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A resident: NIK, claims and conditions. `repr` shows nothing of a person.
+
+    `claims` maps names of `CLAIMS` to text; a name that is absent is "not recorded". Dates are YYYY-MM-DD, sex is M or
+    F, province/regency/district/village are the Ministry's codes without dots (2, 4, 6, 10 digits).
+    `biometric` tells whether biometrics were ever recorded.
+    """
+
+    nik: str
+    claims: Mapping[str, str] = MappingProxyType({})
+    conditions: tuple[Condition, ...] = ()
+    biometric: bool = True
+
+    def __repr__(self) -> str:
+        return "Record(…)"
+
+    @property
+    def regency(self) -> str:
+        """Code of the regency that keeps this resident's record (4 digits); empty when none is recorded."""
+        return self.claims.get("regency", "")
