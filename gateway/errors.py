@@ -89,7 +89,17 @@ class StoreUnavailable(GatewayError):
 
 
 class CommitUnknown(StoreUnavailable):
-    """The connection was lost at COMMIT: whether the transaction is durable could not be found out."""
+    """Whether the transaction is durable could not be found out: the connection was lost at COMMIT, or it is only
+    `local`, on a primary whose standby did not confirm it.
+    """
+
+    def __init__(self, what: str, *, local: bool = False) -> None:
+        super().__init__(what)
+        self.local = local
+
+
+class CallerGone(GatewayError):
+    """The caller has closed the connection: there is nobody to answer, and nothing was sealed."""
 
 
 class LedgerFault(GatewayError):

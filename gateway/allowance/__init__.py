@@ -1,0 +1,1 @@
+"""How much may a partner still ask? Pure arithmetic; the seal makes it exact."""

@@ -1,0 +1,48 @@
+"""What does a partner's engineer import? The two clients, what they answer and what they raise (docs/integrate.md)."""
+
+from gateway.client.answers import Answer
+from gateway.client.clients import AsyncGatewayClient, GatewayClient
+from gateway.client.conversation import Patience
+from gateway.client.limits import Limit
+from gateway.client.profile import Profile, ProfileFault
+from gateway.client.receipts import answer_digest, request_digest
+from gateway.client.refusals import (
+    CredentialRefused,
+    Distrusted,
+    IdempotencyClash,
+    InvalidQuestion,
+    LimitReached,
+    NikNotYetIssued,
+    NoAnswer,
+    NotAgreed,
+    NotAsked,
+    Refusal,
+    TokenRefused,
+    Unavailable,
+    Unreachable,
+)
+
+__all__ = [
+    "Answer",
+    "AsyncGatewayClient",
+    "CredentialRefused",
+    "Distrusted",
+    "GatewayClient",
+    "IdempotencyClash",
+    "InvalidQuestion",
+    "Limit",
+    "LimitReached",
+    "NikNotYetIssued",
+    "NoAnswer",
+    "NotAgreed",
+    "NotAsked",
+    "Patience",
+    "Profile",
+    "ProfileFault",
+    "Refusal",
+    "TokenRefused",
+    "Unavailable",
+    "Unreachable",
+    "answer_digest",
+    "request_digest",
+]

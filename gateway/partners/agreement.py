@@ -46,7 +46,8 @@ class PurposeTerms:
 
     `decide` claims must all be sent and all match; `inform` claims may be sent. `attempts` is the attempt budget: how
     many wrong guesses in 24 h for one NIK. `demands` holds any of consent, channel, operator, on_behalf_of.
-    `tells_order` lets the reason `by_order` be told; otherwise it is answered as `anomaly`.
+    `tells_order` lets the reason `by_order` be told; otherwise it is answered as `anomaly`. `justification` says why
+    elements of tier 2 are needed for this purpose.
     """
 
     purpose: str
@@ -58,6 +59,7 @@ class PurposeTerms:
     demands: frozenset[str] = frozenset()
     tells_order: bool = False
     sector_law: str = ""
+    justification: str = ""
 
     @property
     def claims(self) -> frozenset[str]:
@@ -69,7 +71,8 @@ class PurposeTerms:
 class Limits:
     """The allowance: `burst` answers per second (and at once), `day` and `month` answers in Asia/Jakarta periods.
 
-    `tariff` is the price of one answer in rupiah (PP 10/2023); `prepaid` says that answers stop when the balance is used.
+    `tariff` is the price of one answer in rupiah (PP 10/2023); `prepaid` says that answers stop when the balance is
+    used. `per_nik` is the most wrong guesses in 24 h for one NIK that any purpose may allow.
     """
 
     burst: int
@@ -77,11 +80,17 @@ class Limits:
     month: int
     tariff: int = 0
     prepaid: bool = False
+    per_nik: int = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One version of an agreement (PKS). `starts` and `ends` are instants: the term is [starts, ends)."""
+    """One version of an agreement (PKS). `starts` and `ends` are instants: the term is [starts, ends).
+
+    `digest` covers what was agreed (`terms.digest_of`), not where the version stands: not `version`, `state`,
+    `suspension` and `suspended`. `suspension` is the slug of the reason while `state` is SUSPENDED; `suspended` holds
+    purposes that are suspended one by one.
+    """
 
     id: str
     partner: str
@@ -94,19 +103,38 @@ class Agreement:
     limits: Limits
     networks: tuple[IPv4Network | IPv6Network, ...]
     fields: Mapping[str, object]  # everything else that was imported, as it was written: numbers, signatories, duties …
+    suspension: str = ""
+    suspended: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AgreementInForce:
-    """Proof that an agreement was in force at a given instant; only `in_force` makes one."""
+    """Proof that an agreement was in force at a given instant; only `in_force` makes one.
+
+    Two of them are equal when id, version and digest are: that is all a decision may depend on, so that decisions can
+    be cached by it although an agreement holds mappings.
+    """
 
     agreement: Agreement
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, AgreementInForce):
+            return NotImplemented
+        mine, theirs = self.agreement, other.agreement
+        return mine is theirs or (mine.digest, mine.id, mine.version) == (theirs.digest, theirs.id, theirs.version)
+
+    def __hash__(self) -> int:
+        return hash(self.agreement.digest)
 
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """An institution that uses the register (lembaga pengguna), with the newest version of each of its agreements.
+    """An institution that uses the register (lembaga pengguna), with the versions of its agreements that still count.
 
+    Several versions of one agreement may stand side by side: one in force, a newer one in draft. `in_force` finds the
+    version that governs.
     `epoch` is the count of changes to this partner when it was read; the seal refuses what an older one decided.
     """
 

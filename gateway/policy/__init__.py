@@ -1,0 +1,1 @@
+"""May this be asked under this agreement? Cedar policies decide; what no policy may allow is refused in code."""

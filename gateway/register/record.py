@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 CLAIMS = (
     "family_card_number",
@@ -45,7 +44,7 @@ class Record:
     """
 
     nik: str
-    claims: Mapping[str, str] = MappingProxyType({})
+    claims: Mapping[str, str] = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
     biometric: bool = True
 

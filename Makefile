@@ -1,0 +1,123 @@
+# What can be done here: `make` alone lists it. Needs Python 3.11 or newer, make and a package index; nothing else.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+# Override with `make venv PYTHON=/path/to/python`.
+PYTHON ?=
+PYTHONS := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
+# Where `make run` listens and how many residents it makes up; empty means the command's own defaults.
+HOST ?=
+PORT ?=
+RESIDENTS ?=
+WORKERS ?=
+# Further words for pytest: `make suite ARGS="tests/ledger -x"`.
+ARGS ?=
+
+# A user-wide `user = true` breaks every virtual environment, and a user-wide constraint can only contradict a lock.
+pip = PIP_USER=0 PIP_CONSTRAINT= $(1)/bin/python -m pip --disable-pip-version-check --no-input install -qq
+LOCKED := --require-hashes --only-binary=:all: -r
+PROJECT := --no-deps --no-build-isolation -e .
+CHECKS := lint types layers security suite
+
+# Prints the first Python that is new enough and can make a virtual environment, or says what to do.
+define find_python
+can() { "$$1" -c "$$2" >/dev/null 2>&1; }; \
+new='import sys; sys.exit(sys.version_info < (3, 11))'; whole='import venv, ensurepip'; \
+search() { found=; bare=; for python in $(PYTHONS); do \
+  can "$$python" "$$new" || continue; \
+  if can "$$python" "$$whole"; then found="$$python"; return; else bare="$$python"; fi; done; }; \
+search; \
+if [ -z "$$found$$bare" ]; then \
+  echo "Python 3.11 or newer is needed; none of these is one:" $(PYTHONS) >&2; \
+  echo "Name yours: make PYTHON=/path/to/python3" >&2; exit 1; fi; \
+if [ -z "$$found" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+  echo "installing python3-venv, which $$bare lacks"; \
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null && search; fi; \
+if [ -z "$$found" ]; then \
+  echo "$$bare cannot make virtual environments. Install what it lacks: sudo apt-get install python3-venv" >&2; exit 1; fi
+endef
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: venv venv-test venv-bench
+venv: .venv/.runtime ## .venv with what the gateway needs at run time
+venv-test: .venv/.test ## .venv with what the tests need as well
+venv-bench: .venv-bench/.bench
+
+.venv/bin/python .venv-bench/bin/python:
+	@$(find_python); venv=$(firstword $(subst /, ,$@)); echo "making $$venv with $$("$$found" --version)"; "$$found" -m venv --clear $$venv
+
+.venv/.runtime: requirements.txt pyproject.toml | .venv/bin/python
+	@echo "installing requirements.txt"
+	@$(call pip,.venv) $(LOCKED) requirements.txt
+	@$(call pip,.venv) $(PROJECT)
+	@touch $@
+
+.venv/.test: requirements-test.txt pyproject.toml | .venv/bin/python
+	@echo "installing requirements-test.txt"
+	@$(call pip,.venv) $(LOCKED) requirements-test.txt
+	@$(call pip,.venv) $(PROJECT)
+	@touch .venv/.runtime $@
+
+.venv-bench/.bench: requirements-bench.txt pyproject.toml | .venv-bench/bin/python
+	@echo "installing requirements-bench.txt"
+	@$(call pip,.venv-bench) $(LOCKED) requirements-bench.txt
+	@$(call pip,.venv-bench) $(PROJECT)
+	@touch $@
+
+.PHONY: run
+run: venv ## everything from nothing: a demo gateway with a made-up register, served (HOST, PORT, RESIDENTS, WORKERS)
+	@exec .venv/bin/nik-gateway demo var/demo $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)") \
+	  $(if $(RESIDENTS),--residents "$(RESIDENTS)") $(if $(WORKERS),--workers "$(WORKERS)")
+
+.PHONY: test
+test: venv-test ## every check: lint, types, layers, security, and the tests on real PostgreSQL and Valkey
+	@failed=; passed=; for check in $(CHECKS); do echo "== $$check"; \
+	  if $(MAKE) --no-print-directory $$check; then passed="$$passed $$check"; else failed="$$failed $$check"; fi; done; \
+	echo "== passed:$${passed:- none}"; \
+	if [ -n "$$failed" ]; then echo "== failed:$$failed" >&2; exit 1; fi
+
+.PHONY: $(CHECKS)
+lint: venv-test ## style and layout (ruff)
+	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .
+types: venv-test ## types (mypy --strict)
+	@.venv/bin/mypy --strict gateway
+layers: venv-test ## which room may import which (import-linter)
+	@.venv/bin/lint-imports --no-cache
+security: venv-test ## known bad habits (bandit)
+	@.venv/bin/bandit -q -c pyproject.toml -r gateway
+suite: venv-test ## the tests alone (ARGS="tests/ledger -x")
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+
+.PHONY: prove
+prove: venv-test ## the long proofs: kills, clusters, large registers
+	@.venv/bin/python -m pytest -m prove --timeout 7200 $(ARGS)
+
+.PHONY: bench
+bench: venv-bench ## speed as ratios, everything side by side in one run
+	@.venv-bench/bin/python -m bench.run $(ARGS)
+
+.PHONY: openapi
+openapi: venv ## write openapi/openapi.json from the code
+	@.venv/bin/nik-gateway openapi openapi/openapi.json
+
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/uv pip compile --quiet --no-config --universal \
+  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links $(UPGRADE)
+
+.PHONY: lock
+lock: ## pin everything anew within what is pinned (UPGRADE=--upgrade moves every pin)
+	@[ -x .venv-lock/bin/python ] || { $(find_python); "$$found" -m venv .venv-lock; }
+	@$(call pip,.venv-lock) $(LOCKED) requirements-lock.txt
+	@$(COMPILE) pyproject.toml --group build -o requirements.txt
+	@$(COMPILE) pyproject.toml --group build --extra test -c requirements.txt -o requirements-test.txt
+	@$(COMPILE) pyproject.toml --group build --extra bench -c requirements.txt -c requirements-test.txt -o requirements-bench.txt
+	@$(COMPILE) --group lock -o requirements-lock.txt
+
+.PHONY: clean
+clean: ## remove the environments, caches and the demo
+	@rm -rf .venv .venv-bench .venv-lock var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,110 @@
+"""How does somebody see the whole gateway in a minute? `nik-gateway demo DIR` builds a deployment and serves it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import rich_click as click
+
+from gateway.app import configure_logging
+from gateway.cli.demonstration import Demonstration
+from gateway.cli.output import progress
+from gateway.cli.serve import check, freshener
+from gateway.cli.supervisor import Supervisor
+from gateway.client import GatewayClient, Profile
+from gateway.config import read
+
+PATIENCE = 60  # seconds until a server that does not answer is given up
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--residents",
+    type=click.IntRange(1_000, 50_000_000),
+    default=20_000,
+    show_default=True,
+    help="Synthetic residents.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same residents.")
+@click.option("--database", help="sqlite:///FILE or postgresql+psycopg://…; an SQLite file in DIR when not given.")
+@click.option("--no-serve", is_flag=True, help="Build only.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=int, default=8080, show_default=True)
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words (with --no-serve).")
+def demo(  # noqa: PLR0913  one argument for each option
+    directory: Path,
+    residents: int,
+    seed: int,
+    database: str | None,
+    no_serve: bool,
+    host: str,
+    port: int,
+    workers: int,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Build a demonstration in DIR and serve it: keys, a synthetic register with the Ministry's real region codes,
+    partners with agreements. Nothing that is there already is made again. No resident in it is a real person.
+    """
+    began = time.monotonic()
+    demonstration = Demonstration(directory.resolve(), residents, seed, database, host, port, workers)
+    with progress("residents", residents, quiet=as_json) as tell:
+        demonstration.build(tell)
+    if no_serve:
+        click.echo(
+            json.dumps({"directory": str(directory), "residents": residents})
+            if as_json
+            else f"built {directory} in {time.monotonic() - began:.1f} s"
+        )
+        return
+    settings = read(demonstration.settings_file)
+    configure_logging(settings.log_level)
+    check(settings)
+    supervisor = Supervisor(settings)
+    threading.Thread(target=_show, args=(directory, settings.issuer, began), daemon=True).start()
+    sys.exit(supervisor.run(freshener(settings)))
+
+
+def _show(directory: Path, base_url: str, began: float) -> None:
+    """Ask one verification as a partner would, as soon as the gateway is ready, and tell where things are."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(f"{base_url}/readyz", timeout=2):  # noqa: S310  our own address, http(s)
+                break
+        except (urllib.error.URLError, OSError):
+            if time.monotonic() > deadline:
+                click.echo("the gateway does not answer; its log above says why", err=True)
+                return
+            time.sleep(0.1)
+    facts = json.loads((directory / "demo.json").read_text())
+    resident = json.loads((directory / "magic.json").read_text())["reason"]["biometric_not_recorded"]
+    partner = facts["partners"][0]
+    claims = {name: resident["claims"][name] for name in ("name", "birth_date")}
+    with GatewayClient(Profile.load(directory / "partners" / partner["client_id"] / "profile.toml")) as client:
+        answer = client.verify(resident["nik"], partner["purposes"][0], claims)
+    question = {"nik": f"{resident['nik'][:6]}··········", "purpose": partner["purposes"][0], "claims": claims}
+    click.echo(
+        f"""
+{partner["name"]} asks (POST {base_url}/v1/verifications):
+{json.dumps(question, indent=1, ensure_ascii=False)}
+
+and is answered:
+{json.dumps(answer.raw, indent=1, ensure_ascii=False)}
+
+The NIK gateway runs at {base_url} ({time.monotonic() - began:.1f} s after the command).
+  partners, keys, limits   {directory}/demo.json
+  residents to try         {directory}/residents.sample.ndjson, {directory}/magic.json
+  ask yourself             nik-gateway verify --profile {directory}/partners/{partner["client_id"]}/profile.toml --purpose {partner["purposes"][0]} --claim name=… --claim birth_date=…
+  check the audit trail    nik-gateway ledger check --config {directory}/gateway.toml
+  every refusal explained  {base_url}/problems
+  stop                     Ctrl+C
+"""
+    )

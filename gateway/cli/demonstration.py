@@ -1,0 +1,317 @@
+"""What does a demonstration consist of? A whole small deployment in one directory; nothing that is there is made again.
+
+Every resident is synthetic; no code of the gateway knows a magic NIK, `magic.json` only tells where to look.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+from gateway.cli.magic import magic
+from gateway.clock import DAY, SystemClock, SystemEntropy, jakarta_date
+from gateway.config import read
+from gateway.keyring import Job
+from gateway.keyring import file as key_files
+from gateway.ledger.entry import Kind
+from gateway.partners.terms import parse_file
+from gateway.policy.policies import load
+from gateway.register import regions
+from gateway.register.lines import as_line
+from gateway.register.population import BEHIND_REGENCY, residents
+from gateway.register.record import Record
+from gateway.register.status import judge
+from gateway.store import schema
+from gateway.store.engine import Database
+from gateway.store.history import Change, write_history
+from gateway.store.intake import BATCH
+from gateway.store.partners import PartnersOf
+from gateway.store.register import Progress, RegisterOf
+
+SAMPLE = 1_000
+BEHIND = 30 * DAY  # how far the one region lags that shows `source_behind`
+AMPLE = 1_000_000_000_000  # rupiah
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPartner:
+    """One partner of the demonstration."""
+
+    client_id: str
+    name: str
+    kind: str
+    key: str  # EC, RSA, OKP
+    disclosure: str
+    purposes: tuple[str, ...]
+    inform: tuple[str, ...]
+    day: int = 1_000_000
+    tariff: int = 0
+    ends: str = "2036-01-01"
+    addresses: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    balance: int = AMPLE
+    listed: bool = True
+
+    @property
+    def exemption(self) -> str:
+        """The ground on which it pays nothing."""
+        return {"bpjs": "bpjs_kesehatan", "ministry": "ministry"}.get(self.kind, "")
+
+
+_PLACE = ("birth_place", "sex", "address", "province", "regency", "district", "village")
+PARTNERS = (
+    DemoPartner("bpjs", "BPJS Kesehatan (demo)", "bpjs", "EC", "claims", ("claim_eligibility", "membership_registration"), _PLACE),
+    DemoPartner("bank", "Bank Nusantara (demo)", "bank", "RSA", "verdict", ("account_opening", "credit_application"), ("birth_place", "sex", "mother_name"), tariff=1000),
+    DemoPartner("tax", "Kantor Pajak (demo)", "ministry", "OKP", "reason", ("taxpayer_registration",), (*_PLACE, "occupation")),
+    DemoPartner("small", "Koperasi Kecil (demo)", "bank", "EC", "status", ("account_opening",), ("birth_place", "sex"), day=100, tariff=1000),
+    # Only magic.json names these: each shows one refusal.
+    DemoPartner("lapsed", "Bank Lewat Waktu (demo)", "bank", "EC", "status", ("account_opening",), (), tariff=1000, ends="2026-01-01", listed=False),
+    DemoPartner("elsewhere", "Bank Alamat Lain (demo)", "bank", "EC", "status", ("account_opening",), (), tariff=1000, addresses=("192.0.2.0/24",), listed=False),
+    DemoPartner("penniless", "Bank Tanpa Saldo (demo)", "bank", "EC", "status", ("account_opening",), (), tariff=1000, balance=0, listed=False),
+)  # fmt: skip
+STAFF = (
+    ("registrar", "Demo Registrar", ("partners.read", "partners.write")),
+    ("approver", "Demo Approver", ("partners.read", "partners.approve")),
+    ("auditor", "Demo Auditor", ("audit.read", "audit.note")),
+    ("regency", "Demo Regency Office", ("register.feed", "register.diagnose")),
+)
+
+
+class Demonstration:
+    """Builds the deployment in a directory; `build` may be called again and again."""
+
+    def __init__(  # noqa: PLR0913  what the command line says
+        self, directory: Path, count: int, seed: int, database: str | None, host: str, port: int, workers: int
+    ) -> None:
+        self._directory = directory
+        self._count = count
+        self._seed = seed
+        self._database = database or "sqlite:///gateway.sqlite"
+        self._server = (host, port, workers)
+        self._clock = SystemClock()
+        self._entropy = SystemEntropy()
+        self._base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @property
+    def settings_file(self) -> Path:
+        """The settings that it was built with."""
+        return self._directory / "gateway.toml"
+
+    def build(self, tell: Callable[[int], None]) -> None:
+        """Make whatever is missing; `tell` hears how many residents are in."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._write_settings()
+        settings = read(self.settings_file)
+        for job in Job:
+            if not list(settings.keys.glob(f"{job}-*.jwk")):
+                key_files.write(settings.keys, key_files.new(job, 1, self._entropy))
+        keyring = key_files.load(settings.keys)
+        jwks = {name: self._key(name, kind) for name, kind in self._key_kinds()}
+        database = Database(settings.database_url, self._clock)
+        try:
+            schema.upgrade(database)
+            self._take_partners(database, jwks)
+            register = RegisterOf(database, keyring, self._entropy)
+            self._take_residents(database, register, tell)
+        finally:
+            database.close()
+        self._write_samples()
+        self._write_facts()
+
+    @staticmethod
+    def _key_kinds() -> list[tuple[str, str]]:
+        return [(one.client_id, one.key) for one in PARTNERS] + [(client_id, "EC") for client_id, _, _ in STAFF]
+
+    def _write_settings(self) -> None:
+        host, port, workers = self._server
+        if not (self._directory / "policies").exists():
+            shutil.copytree(Path(__file__).parents[2] / "policies", self._directory / "policies")
+        token = self._directory / "metrics.token"
+        if not token.exists():
+            token.write_text(secrets.token_urlsafe(32) + "\n")
+            token.chmod(0o600)
+        self.settings_file.write_text(
+            f'# A demonstration. docs/settings.md explains every setting.\nissuer = "{self._base_url}"\ndemo = true\n\n'
+            f'[database]\nurl = "{self._database}"\n\n'
+            f'[server]\nhost = "{host}"\nport = {port}\nworkers = {workers}\n\n[metrics]\ntoken_file = "metrics.token"\n'
+        )
+
+    def _key(self, client_id: str, kind: str) -> dict[str, Any]:
+        """The public JWK of a client; its private one lies in `partners/<client_id>/`."""
+        folder = self._directory / "partners" / client_id
+        path = folder / "key.jwk"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            key = {
+                "EC": lambda: ECKey.generate_key("P-256"),
+                "RSA": lambda: RSAKey.generate_key(2048),
+                "OKP": lambda: OKPKey.generate_key("Ed25519"),
+            }[kind]()
+            alg = {"EC": "ES256", "RSA": "PS256", "OKP": "EdDSA"}[kind]
+            path.touch(0o600)
+            path.write_text(
+                json.dumps({**key.as_dict(private=True), "kid": f"{client_id}-1", "alg": alg, "use": "sig"}, indent=1)
+                + "\n"
+            )
+        (folder / "profile.toml").write_text(
+            f'base_url = "{self._base_url}"\nissuer = "{self._base_url}"\nclient_id = "{client_id}"\n'
+            'auth_method = "private_key_jwt"\nkey_file = "key.jwk"\n'
+        )
+        jwk = json.loads(path.read_text())
+        return {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e", "kid", "alg", "use") if name in jwk}
+
+    def _take_partners(self, database: Database, jwks: dict[str, dict[str, Any]]) -> None:
+        path = self._directory / "agreements.toml"
+        path.write_text("\n".join(_agreement(one, jwks[one.client_id]) for one in PARTNERS))
+        rows = parse_file(path.read_text(), path.name, load(self._directory / "policies").purposes)
+        faults = [fault for row in rows for fault in row.faults]
+        if faults:
+            raise AssertionError("\n".join(faults))
+        partners = PartnersOf(database, self._entropy)
+        balances = {f"pks-{one.client_id}": one.balance for one in PARTNERS}
+        partners.take(rows, proposer="Demo Registrar", approver="Demo Approver", balances=balances)
+        for client_id, name, scopes in STAFF:
+            partners.enrol(client_id, name, scopes, jwks[client_id], actor="Demo Registrar+Demo Approver")
+
+    def _take_residents(self, database: Database, register: RegisterOf, tell: Callable[[int], None]) -> None:
+        name = f"demo-{self._seed}"
+        begun = register.progress(name)
+        held = begun.taken if begun else 0
+        if begun is None or not begun.finished or held < self._count:
+            people = islice(residents(self._count, self._seed), held, None)
+            for batch in _batches(people):
+                held += len(batch)
+                register.store(batch, name, Progress(held, held, 0, b"", finished=False))
+                tell(held)
+            with database.sealing() as (connection, now):
+                register.finish(connection, name, Progress(held, held, 0, b"", finished=True), self._watermarks(now))
+                private = {"synthetic": True, "seed": self._seed, "taken": held}
+                write_history(connection, [Change(Kind.IMPORT, "Demo Registrar", private)], now, self._entropy)
+        else:
+            register.advance(self._watermarks(self._clock.now()))
+
+    @staticmethod
+    def _watermarks(now: int) -> dict[str, int]:
+        return {code: now - BEHIND if code == BEHIND_REGENCY else now for code in regions.load().regencies}
+
+    def _sample(self) -> list[tuple[Record, str, str | None]]:
+        today = jakarta_date(self._clock.now())
+        sample = []
+        for record in residents(min(self._count, SAMPLE), self._seed):
+            status, reason, _ = judge(record, today, source_behind=record.regency == BEHIND_REGENCY, gap=False)
+            sample.append((record, str(status), reason))
+        return sample
+
+    def _write_samples(self) -> None:
+        sample = self._sample()
+        lines = [
+            json.dumps(
+                {"nik": record.nik, "claims": as_line(record)["claims"], "status": status, "reason": reason},
+                ensure_ascii=False,
+            )
+            for record, status, reason in sample
+        ]
+        (self._directory / "residents.sample.ndjson").write_text("\n".join(lines) + "\n", "utf-8")
+        document = magic(sample, self._base_url)
+        (self._directory / "magic.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+    def _write_facts(self) -> None:
+        def key_file(client_id: str) -> str:
+            return f"partners/{client_id}/key.jwk"
+
+        def person(client_id: str) -> dict[str, Any]:
+            name = next(name for id, name, _ in STAFF if id == client_id)
+            return {"name": name, "client_id": client_id, "key_file": key_file(client_id), "enrol_url": None}
+
+        facts = {
+            "base_url": self._base_url,
+            "issuer": self._base_url,
+            "partners": [
+                {
+                    "name": one.name,
+                    "client_id": one.client_id,
+                    "auth_method": "private_key_jwt",
+                    "key_file": key_file(one.client_id),
+                    "dpop": True,
+                    "purposes": list(one.purposes),
+                    "claims": ["name", "birth_date", *one.inform],
+                    "disclosure": one.disclosure,
+                    "limits": {"burst": 5_000, "day": one.day, "month": 30 * one.day},
+                    "agreement": f"pks-{one.client_id}",
+                }
+                for one in PARTNERS
+                if one.listed
+            ],
+            "administrators": [person("registrar"), person("approver")],
+            "auditor": person("auditor"),
+            "regency": {"code": BEHIND_REGENCY, "client_id": "regency", "key_file": key_file("regency")},
+            "sample": "residents.sample.ndjson",
+            "magic": "magic.json",
+        }
+        (self._directory / "demo.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _batches(people: Iterator[Record]) -> Iterator[list[Record]]:
+    while batch := list(islice(people, BATCH)):
+        yield batch
+
+
+def _inline(values: dict[str, Any]) -> str:
+    return "{ " + ", ".join(f"{name} = {json.dumps(value)}" for name, value in values.items()) + " }"
+
+
+def _agreement(one: DemoPartner, jwk: dict[str, Any]) -> str:
+    """One `[[agreement]]` of agreements.toml."""
+    signatories = '[{ name = "Demo Director", office = "Direktur Jenderal", side = "directorate" }, { name = "Demo Signer", office = "Direktur Utama", side = "partner" }]'
+    partner = {"id": one.client_id, "name": one.name, "class": one.kind}
+    exemption = (
+        f', exemption = {{ ground = "{one.exemption}", proof = "DEMO/{one.client_id}/1" }}' if one.exemption else ""
+    )
+    instrument = f'date = 2025-11-01\nfile_sha256 = "{"0" * 64}"\nsignatories = {signatories}'
+    purposes = "\n".join(
+        f'[agreement.purposes.{purpose}]\nsector_law = "demonstration"\ninform = {json.dumps(list(one.inform))}\n'
+        f'justification = "demonstration"\ndisclosure = "{one.disclosure}"\n'
+        for purpose in one.purposes
+    )
+    return f"""[[agreement]]
+id = "pks-{one.client_id}"
+partner = {_inline(partner)[:-2]}{exemption} }}
+supervising_ministry = "Kementerian Dalam Negeri"
+term = {{ starts = 2025-01-01, ends = {one.ends} }}
+data_protection_officers = [{{ name = "Demo Officer", email = "pdp@demo.example" }}]
+breach_contact = {{ name = "Demo Incident Desk", email = "incident@demo.example", phone = "+62-21-5550100" }}
+suspension = {{ grounds = ["semester report three months late"] }}
+termination = {{ grounds = ["end of term"], notice_days = 30 }}
+access = {{ method = "dpop", addresses = {json.dumps(list(one.addresses))} }}
+allowance = {{ burst = 5000, day = {one.day}, month = {30 * one.day}, tariff = {one.tariff} }}
+dpia = {{ reference = "DPIA/DEMO/{one.client_id}", date = 2025-10-01 }}
+
+[agreement.mou]
+number = "MOU/{one.client_id}"
+{instrument}
+
+[agreement.pks]
+number = "PKS/{one.client_id}"
+{instrument}
+
+[agreement.duties.return_data]
+due = 2026-01-31
+every_months = 1
+
+[agreement.duties.semester_report]
+due = 2026-07-31
+every_months = 6
+
+{purposes}
+[[agreement.client]]
+client_id = "{one.client_id}"
+auth_method = "private_key_jwt"
+keys = [{_inline(jwk)}]
+"""

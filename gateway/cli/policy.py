@@ -1,0 +1,143 @@
+"""Are the policies sound, and which rule decided? `nik-gateway policy …`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from gateway.app import open_house
+from gateway.cli.output import FOUND_FAULT, config_option, json_option, say, settings_of, stop
+from gateway.clock import SystemClock, SystemEntropy
+from gateway.errors import Refused
+from gateway.partners.in_force import in_force
+from gateway.policy.explain import explain as explain_decision
+from gateway.policy.inputs import Inputs
+from gateway.policy.policies import check as check_policies
+from gateway.policy.policies import load
+from gateway.store.partners import PartnersOf
+
+
+@click.group()
+def policy() -> None:
+    """Cedar policies: check, explain."""
+
+
+@policy.command()
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path("policies"))
+@json_option
+def check(directory: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Validate every policy of a directory; a broken file is named with its fault (exit 1)."""
+    faults = check_policies(directory)
+    if faults:
+        document = {
+            "sound": False,
+            "faults": [
+                {"file": f.file, "line": f.line, "kind": f.kind, "what": f.what, "remedy": f.remedy} for f in faults
+            ],
+        }
+        say(as_json, document, lambda: "\n".join(str(fault) for fault in faults))
+        raise SystemExit(FOUND_FAULT)
+    policies = load(directory)
+    say(
+        as_json,
+        {"sound": True, "digest": policies.digest, "rules": sorted(policies.rules)},
+        lambda: f"sound: {len(policies.rules)} rules, digest {policies.digest}",
+    )
+
+
+@policy.command()
+@config_option
+@click.option("--client", "client_id", required=True, help="The client that would ask.")
+@click.option("--purpose", required=True)
+@click.option("--claim", "claims", multiple=True, help="The name of a claim that would be sent; may be repeated.")
+@click.option("--consent", default="", help="Legal basis that the request would name.")
+@click.option(
+    "--with",
+    "members",
+    multiple=True,
+    type=click.Choice(["channel", "operator", "on_behalf_of"]),
+    help="What else it would carry.",
+)
+@click.option("--outside", is_flag=True, help="As if the call came from an address outside the agreement.")
+@json_option
+def explain(  # noqa: PLR0913  one argument for each option
+    config: Path,
+    client_id: str,
+    purpose: str,
+    claims: tuple[str, ...],
+    consent: str,
+    members: tuple[str, ...],
+    outside: bool,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Which rule decides a request of this kind, and why. Exit 1 when it would be refused."""
+    settings = settings_of(config)
+    policies = load(settings.policies)
+    house = open_house(settings, SystemClock(), SystemEntropy())
+    with house.database.reading() as connection:
+        standing = PartnersOf(house.database, house.entropy).standing(connection, client_id)
+    house.database.close()
+    if standing is None:
+        stop(FOUND_FAULT, f"nik-gateway: there is no client {client_id!r}")
+        return
+    try:
+        agreed = in_force(standing.partner, purpose, house.clock.now())
+    except Refused as refused:
+        facts = dict(refused.refusal.facts)
+        say(
+            as_json,
+            {"decision": str(refused.refusal.cause), **facts},
+            lambda: f"refused before any policy: {refused.refusal.cause} {facts}",
+        )
+        raise SystemExit(FOUND_FAULT) from None
+    inputs = Inputs(
+        partner=standing.partner.id,
+        kind=standing.partner.kind,
+        agreement=agreed,
+        purpose=purpose,
+        claims=frozenset(claims),
+        consent=consent,
+        channel="channel" in members,
+        operator="operator" in members,
+        on_behalf_of="on_behalf_of" in members,
+        address_allowed=not outside,
+        client_id=client_id,
+        sender_constraint="dpop",
+    )
+    found = explain_decision(policies, agreed.agreement.purposes[purpose], inputs)
+    rules = [
+        {
+            "id": rule.id,
+            "effect": rule.effect,
+            "file": rule.file,
+            "line": rule.line,
+            "advice": {"id": rule.advice_id, "en": rule.advice_en},
+        }
+        for rule in found.rules
+    ]
+    document = {
+        "decision": found.decision,
+        "cause": str(found.refusal.cause) if found.refusal else None,
+        "facts": dict(found.refusal.facts) if found.refusal else {},
+        "rules": rules,
+        "errors": list(found.errors),
+        "policy": found.policy,
+    }
+    say(
+        as_json,
+        document,
+        lambda: "\n".join(
+            [
+                f"{found.decision}" + (f": {document['cause']} {document['facts'] or ''}" if found.refusal else ""),
+                *(
+                    f"  {rule.effect} {rule.id} ({rule.file or 'in the program'}{f':{rule.line}' if rule.line else ''}): {rule.advice_en}"
+                    for rule in found.rules
+                ),
+                *(f"  error: {error}" for error in found.errors),
+                f"  policies {found.policy}",
+            ]
+        ),
+    )
+    if found.refusal is not None:
+        raise SystemExit(FOUND_FAULT)

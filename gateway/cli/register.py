@@ -1,0 +1,140 @@
+"""How does the register fill, and what is in it? `nik-gateway register …`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import rich_click as click
+
+from gateway.app import open_house
+from gateway.cli.output import FOUND_FAULT, config_option, json_option, progress, say, settings_of
+from gateway.clock import HOUR, SystemClock, SystemEntropy, jakarta_date, parse_rfc3339
+from gateway.register import regions
+from gateway.register.status import judge
+from gateway.store.intake import open_lines, take_in
+from gateway.store.register import RegisterOf
+from gateway.verification.standing import Watermark
+
+
+@click.group()
+def register() -> None:
+    """The register of residents: import, status."""
+
+
+@register.command("import")
+@config_option
+@click.argument("file")
+@click.option("--format", "kind", type=click.Choice(["ndjson", "csv"]), help="Told by the first line when not given.")
+@click.option("--complete-until", help="Until when the file is complete (RFC 3339); now when not given.")
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where refused lines are listed [FILE.rejects.ndjson].",
+)
+@click.option("--anew", is_flag=True, help="Begin at the first line, although an import of this name was interrupted.")
+@click.option("--by", "actor", default="operator", show_default=True, help="Who does it; stands in the ledger.")
+@json_option
+def import_residents(  # noqa: PLR0913  one argument for each option
+    config: Path,
+    file: str,
+    kind: str | None,
+    complete_until: str | None,
+    rejects: Path | None,
+    anew: bool,
+    actor: str,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Import residents from FILE (NDJSON or CSV, gzip too; - for standard input); docs/operate.md has the format.
+
+    A bad line is refused with its number and reason (exit 1), the rest goes in. After an interruption the same command
+    goes on where the last batch ended.
+    """
+    source = None if file == "-" else Path(file)
+    if source is not None and not source.is_file():
+        raise click.BadParameter(f"{file}: there is no such file", param_hint="FILE")
+    clock, entropy = SystemClock(), SystemEntropy()
+    until = parse_rfc3339(complete_until) if complete_until else clock.now()
+    house = open_house(settings_of(config), clock, entropy)
+    listed = rejects or Path("stdin.rejects.ndjson" if source is None else f"{source}.rejects.ndjson")
+    with open_lines(source, sys.stdin.buffer) as lines, progress("lines", None, quiet=as_json) as tell:
+        done = take_in(
+            lines,
+            RegisterOf(house.database, house.keyring, entropy),
+            house.database,
+            entropy,
+            name=source.name if source else "-",
+            kind=kind or "",
+            today=jakarta_date(clock.now()),
+            complete_until=until,
+            rejects=listed,
+            tell=tell,
+            actor=actor,
+            anew=anew,
+        )
+    house.database.close()
+    say(
+        as_json,
+        {
+            "lines": done.lines,
+            "taken": done.taken,
+            "refused": done.refused,
+            "rejects": str(listed) if done.refused else None,
+        },
+        lambda: (
+            f"{done.taken:,} residents taken"
+            + (f", {done.refused:,} lines refused: see {listed}" if done.refused else "")
+        ),
+    )
+    if done.refused:
+        raise SystemExit(FOUND_FAULT)
+
+
+@register.command()
+@config_option
+@json_option
+def status(config: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Count residents by status and region: opens every record, so it takes a while on a large register."""
+    settings = settings_of(config)
+    house = open_house(settings, SystemClock(), SystemEntropy())
+    held = RegisterOf(house.database, house.keyring, house.entropy)
+    with house.database.reading() as connection:
+        marks = held.watermarks(connection)
+    now = house.clock.now()
+    today, limit = jakarta_date(now), settings.register_behind_after_hours * HOUR
+    by_status: Counter[str] = Counter()
+    by_reason: Counter[str] = Counter()
+    by_region: dict[str, Counter[str]] = {}
+    with progress("residents", held.count(), quiet=as_json) as tell:
+        for record in held.residents(tell):
+            mark = marks.get(record.regency, Watermark(0, gap=False))
+            found, reason, _ = judge(record, today, source_behind=now - mark.complete_until > limit, gap=mark.gap)
+            by_status[str(found)] += 1
+            if reason:
+                by_reason[reason] += 1
+            by_region.setdefault(record.regency, Counter())[str(found)] += 1
+    house.database.close()
+    names = regions.load().regencies
+    rows = [
+        {"regency": code, "name": names[code].name if code in names else "", **counts}
+        for code, counts in sorted(by_region.items())
+    ]
+    say(
+        as_json,
+        {"residents": by_status.total(), "by_status": by_status, "by_reason": by_reason, "by_regency": rows},
+        lambda: "\n".join(
+            [
+                f"residents {by_status.total():>14,}",
+                *(f"{name:9} {count:>14,}" for name, count in sorted(by_status.items())),
+                "",
+                *(f"{name:24} {count:>10,}" for name, count in by_reason.most_common()),
+                "",
+                f"{'regency':38} {'active':>10} {'blocked':>10} {'stale':>10}",
+                *(
+                    f"{row['regency']} {str(row['name'])[:32]:33} {row.get('active', 0):>10,} {row.get('blocked', 0):>10,} {row.get('stale', 0):>10,}"
+                    for row in rows
+                ),
+            ]
+        ),
+    )

@@ -1,0 +1,157 @@
+"""How is a gateway run? `serve`, and the two kinds of process that it starts (not meant to be typed)."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import rich_click as click
+import structlog
+import uvicorn
+import uvloop
+
+from gateway.app import build, configure_logging, open_house, seal_for_workers
+from gateway.cli.output import config_option, settings_of
+from gateway.cli.supervisor import Supervisor
+from gateway.clock import SystemClock, SystemEntropy
+from gateway.config import Settings
+from gateway.errors import Misconfigured, StoreUnavailable
+from gateway.policy.policies import load
+from gateway.register.population import BEHIND_REGENCY
+from gateway.store.register import RegisterOf
+
+_log = structlog.get_logger("gateway.serve")
+FRESHEN = 30  # seconds between two movements of a demonstration's watermarks
+
+
+@click.command()
+@config_option
+@click.option("--host", help="Address to listen on, instead of server.host.")
+@click.option("--port", type=int, help="Port to listen on, instead of server.port.")
+@click.option("--workers", type=int, help="Worker processes, instead of server.workers.")
+def serve(config: Path, host: str | None, port: int | None, workers: int | None) -> None:
+    """Run the gateway; refuses to start with every fault listed."""
+    settings = settings_of(config)
+    if workers is not None or host is not None or port is not None:
+        # The processes read the file again: what differs from it is passed on in the environment.
+        os.environ["NIK_GATEWAY_SERVER"] = (
+            f"{host or settings.server_host} {port or settings.server_port} {workers or settings.server_workers}"
+        )
+    settings = overridden(settings)
+    configure_logging(settings.log_level)
+    check(settings)
+    sys.exit(Supervisor(settings).run(freshener(settings)))
+
+
+def overridden(settings: Settings) -> Settings:
+    """The settings with what the command line said of the server."""
+    given = os.environ.get("NIK_GATEWAY_SERVER")
+    if not given:
+        return settings
+    host, port, workers = given.split()
+    return replace(settings, server_host=host, server_port=int(port), server_workers=int(workers))
+
+
+def check(settings: Settings) -> None:
+    """Raises Misconfigured with everything that would keep a worker from starting."""
+    faults: list[str] = []
+    for attempt in (
+        lambda: load(settings.policies),
+        lambda: open_house(settings, SystemClock(), SystemEntropy()).database.close(),
+    ):
+        try:
+            attempt()
+        except Misconfigured as fault:
+            faults.extend(fault.faults)
+    if faults:
+        raise Misconfigured(faults)
+
+
+def freshener(settings: Settings) -> Callable[[], None]:
+    """What keeps a demonstration's watermarks current, as feeds would; nothing in a real gateway."""
+    if not settings.demo:
+        return lambda: None
+    clock = SystemClock()
+    house = open_house(settings, clock, SystemEntropy())
+    register = RegisterOf(house.database, house.keyring, house.entropy)
+    due = 0
+
+    def freshen() -> None:
+        nonlocal due
+        now = clock.now()
+        if now < due:
+            return
+        due = now + FRESHEN * 1_000_000
+        try:
+            with house.database.reading() as connection:
+                marks = register.watermarks(connection)
+            register.advance({regency: now for regency in marks if regency != BEHIND_REGENCY})
+        except StoreUnavailable as fault:
+            _log.warning("watermarks could not be moved", reason=str(fault))
+
+    return freshen
+
+
+def _bind_to_parent(parent: int) -> None:
+    """End with the watcher, even when that is killed outright (Linux: PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(0)
+
+
+@click.command(hidden=True)
+@config_option
+@click.option("--parent", type=int, required=True)
+@click.option("--listen", type=int, required=True)
+@click.option("--socket", "sealer", type=click.Path(path_type=Path))
+def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) -> None:
+    """One worker: serves HTTP on the socket that it was handed."""
+    _bind_to_parent(parent)
+    settings = overridden(settings_of(config))
+    configure_logging(settings.log_level)
+    application = build(settings, SystemClock(), SystemEntropy(), sealer_socket=sealer)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=10,
+            backlog=2048,
+        )
+    )
+    server.run(sockets=[socket.socket(fileno=listen)])
+    sys.exit(0 if server.started else 3)
+
+
+@click.command(hidden=True)
+@config_option
+@click.option("--parent", type=int, required=True)
+@click.option("--socket", "path", type=click.Path(path_type=Path), required=True)
+def sealer_process(config: Path, parent: int, path: Path) -> None:
+    """The one sealer of a node with several workers."""
+    _bind_to_parent(parent)
+    settings = overridden(settings_of(config))
+    configure_logging(settings.log_level)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await seal_for_workers(settings, SystemClock(), SystemEntropy(), path, stop)
+
+    uvloop.run(run())

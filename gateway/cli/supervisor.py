@@ -1,0 +1,135 @@
+"""Which processes make a node? One that watches, W workers, and with W > 1 one sealer. Whoever dies is started again.
+
+All share the process group of the command, and none outlives the watcher, even when that is killed outright.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from gateway.cli.output import COULD_NOT_RUN
+from gateway.config import Settings
+from gateway.errors import Misconfigured
+
+_log = structlog.get_logger("gateway.supervisor")
+CALM = 1.0  # seconds a process must live before it is started again at once
+GRACE = 15.0  # seconds that a process has to finish what it is doing
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    arguments: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    born: float = 0.0
+    not_before: float = 0.0
+
+
+class Supervisor:
+    """Runs one node until it is told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Takes the listening socket. Raises Misconfigured when the address is in use."""
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._folder = Path(tempfile.mkdtemp(prefix="nik-gateway-"))
+        self._socket = self._listen()
+        workers = settings.server_workers
+        config = ["--config", str(settings.file), "--parent", str(os.getpid())]
+        seal = ["--socket", str(self._folder / "sealer.sock")] if workers > 1 else []
+        self._children = [
+            _Child(f"worker-{number}", ["worker-process", *config, *seal, "--listen", str(self._socket.fileno())])
+            for number in range(1, workers + 1)
+        ]
+        if workers > 1:
+            self._children.insert(0, _Child("sealer", ["sealer-process", *config, *seal]))
+            (self._folder / "metrics").mkdir()
+
+    def _listen(self) -> socket.socket:
+        host, port = self._settings.server_host, self._settings.server_port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as fault:
+            raise Misconfigured(
+                [f"server: {host}:{port} cannot be listened on ({fault.strerror}). Choose another with --port"]
+            ) from fault
+        listener.listen(2048)
+        listener.set_inheritable(True)
+        return listener
+
+    def run(self, each_second: Callable[[], None] = lambda: None) -> int:
+        """Serve until SIGTERM or SIGINT; the exit code. `each_second` is called about once a second."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        code = 0
+        try:
+            while not self._stopping.is_set():
+                for child in self._children:
+                    if not self._tend(child):
+                        code = COULD_NOT_RUN
+                        self._stopping.set()
+                        break
+                each_second()
+                self._stopping.wait(0.2)
+        finally:
+            self._stop()
+        return code
+
+    def stop(self) -> None:
+        """Ask `run` to end."""
+        self._stopping.set()
+
+    def _tend(self, child: _Child) -> bool:
+        """Start a child that does not run. False when it can never run: it says itself why."""
+        now = time.monotonic()
+        if child.process is not None:
+            if child.process.poll() is None:
+                return True
+            code = child.process.returncode
+            _log.warning("a process has ended", process=child.name, code=code)
+            if code == COULD_NOT_RUN:
+                return False
+            child.not_before = now if now - child.born > CALM else now + CALM
+            child.process = None
+        if now >= child.not_before:
+            environment = dict(os.environ)
+            if len(self._children) > 1:
+                environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._folder / "metrics")
+            child.process = subprocess.Popen(  # noqa: S603  our own program
+                [sys.executable, "-m", "gateway.cli", *child.arguments],
+                pass_fds=(self._socket.fileno(),),
+                env=environment,
+            )
+            child.born = now
+        return True
+
+    def _stop(self) -> None:
+        """Workers first, so that what they have in hand is still sealed; then the sealer."""
+        for group in (self._children[::-1] if len(self._children) == 1 else self._children[1:], self._children[:1]):
+            running = [child.process for child in group if child.process is not None and child.process.poll() is None]
+            for process in running:
+                process.terminate()
+            deadline = time.monotonic() + GRACE
+            for process in running:
+                try:
+                    process.wait(max(deadline - time.monotonic(), 0.1))
+                except subprocess.TimeoutExpired:
+                    process.kill()
+        self._socket.close()
+        shutil.rmtree(self._folder, ignore_errors=True)

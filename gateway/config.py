@@ -1,0 +1,230 @@
+"""What was this gateway told? One TOML file, read once; every fault is listed at once, an unknown key is a fault.
+
+Paths in the file are relative to it. The table of all settings (docs/settings.md) is generated from `SETTINGS`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gateway.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of the file: its default, how its value is read, and what it is for."""
+
+    name: str
+    default: Any
+    read: Callable[[Any, Path], Any]
+    meaning: str
+    required: bool = False
+
+
+def _text(value: Any, _: Path) -> str:  # noqa: ANN401  whatever the file holds
+    if not isinstance(value, str) or not value:
+        msg = "must be text"
+        raise ValueError(msg)
+    return value
+
+
+def _flag(value: Any, _: Path) -> bool:  # noqa: ANN401
+    if not isinstance(value, bool):
+        msg = "must be true or false"
+        raise ValueError(msg)  # noqa: TRY004  all faults of a file are ValueErrors
+    return value
+
+
+def _whole(least: int, most: int) -> Callable[[Any, Path], int]:
+    def read(value: Any, _: Path) -> int:  # noqa: ANN401
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            msg = f"must be a whole number from {least} to {most}"
+            raise ValueError(msg)
+        return value
+
+    return read
+
+
+def _path(value: Any, base: Path) -> Path:  # noqa: ANN401
+    return (base / _text(value, base)).resolve()
+
+
+def _optional_path(value: Any, base: Path) -> Path | None:  # noqa: ANN401
+    return _path(value, base) if value else None
+
+
+def _issuer(value: Any, base: Path) -> str:  # noqa: ANN401
+    text = _text(value, base)
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.path:
+        msg = "must be a URL of scheme and host, without path, query, fragment or trailing slash, e.g. https://nik.example.go.id"
+        raise ValueError(msg)
+    return text
+
+
+def _database(value: Any, base: Path) -> str:  # noqa: ANN401
+    text = _text(value, base)
+    if text.startswith("sqlite:///"):
+        return f"sqlite:///{(base / text.removeprefix('sqlite:///')).resolve()}"
+    if text.startswith("postgresql+psycopg://"):
+        return text
+    msg = "must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+    raise ValueError(msg)
+
+
+def _networks(value: Any, _: Path) -> tuple[IPv4Network | IPv6Network, ...]:  # noqa: ANN401
+    if not isinstance(value, list):
+        msg = "must be a list of addresses or networks"
+        raise ValueError(msg)  # noqa: TRY004
+    return tuple(ip_network(each) for each in value)
+
+
+def _rate(value: Any, base: Path) -> str:  # noqa: ANN401
+    text = _text(value, base)
+    if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour)", text):
+        msg = 'must be like "600/minute"'
+        raise ValueError(msg)
+    return text
+
+
+def _store(value: Any, base: Path) -> str:  # noqa: ANN401
+    text = _text(value, base)
+    if not re.match(r"(memory|valkey|valkey\+cluster|redis|redis\+cluster)://", text):
+        msg = "must be memory:// or valkey://HOST:PORT (also redis://, valkey+cluster://)"
+        raise ValueError(msg)
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("issuer", "", _issuer, "The gateway's own URL as clients see it; https, except in a demo.", required=True),
+    Setting(
+        "demo",
+        False,
+        _flag,
+        "A demonstration: lets http, published example keys and synthetic people through. Never true in production.",
+    ),
+    Setting("keys", "keys", _path, "Directory of the private keys, one JWK a file."),
+    Setting("policies", "policies", _path, "Directory of Cedar policies, their schema and purposes.toml."),
+    Setting("database.url", "sqlite:///gateway.sqlite", _database, "SQLite file (one node) or PostgreSQL."),
+    Setting("server.host", "127.0.0.1", _text, "Address to listen on."),
+    Setting("server.port", 8080, _whole(1, 65535), "Port to listen on."),
+    Setting(
+        "server.workers", 1, _whole(1, 64), "Worker processes; with more than one the sealer is a process of its own."
+    ),
+    Setting("server.proxies", [], _networks, "Proxies whose X-Forwarded-For is believed; nobody else's is."),
+    Setting("oauth.dpop_nonce", False, _flag, "Demand a nonce of the gateway in every DPoP proof (RFC 9449 §8)."),
+    Setting(
+        "door.store", "memory://", _store, "Where floods are counted: in this process, or on Valkey for all nodes."
+    ),
+    Setting("door.failures", "30000/minute", _rate, "Calls without proven identity that one address may make."),
+    Setting("door.calls", "10000/second", _rate, "Calls that one identified client may make before the seal is asked."),
+    Setting(
+        "register.behind_after_hours",
+        48,
+        _whole(1, 8760),
+        "After how long without news a region's records are stale (source_behind).",
+    ),
+    Setting(
+        "metrics.token_file",
+        "",
+        _optional_path,
+        "File with the token that GET /metrics asks for; without one nobody may read it.",
+    ),
+    Setting("log.level", "info", _text, "debug, info, warning or error."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, read and checked; names are those of `SETTINGS` with `_` for `.`."""
+
+    file: Path
+    issuer: str
+    demo: bool
+    keys: Path
+    policies: Path
+    database_url: str
+    server_host: str
+    server_port: int
+    server_workers: int
+    server_proxies: tuple[IPv4Network | IPv6Network, ...]
+    oauth_dpop_nonce: bool
+    door_store: str
+    door_failures: str
+    door_calls: str
+    register_behind_after_hours: int
+    metrics_token_file: Path | None
+    log_level: str
+
+
+def read(path: Path) -> Settings:
+    """The settings in a file. Raises Misconfigured with every fault and what to do."""
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise Misconfigured(
+            [f"{path}: there is no such file. Name it with --config, or make a demo with: nik-gateway demo DIR"]
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise Misconfigured([f"{path}: {fault}"]) from fault
+    return parse(document, path.resolve())
+
+
+def parse(document: Mapping[str, Any], path: Path) -> Settings:
+    """The settings of a document that was read from `path`. Raises Misconfigured."""
+    given = _flat(document)
+    known = {setting.name for setting in SETTINGS}
+    faults = [f"{path.name}: {name}: there is no such setting" for name in sorted(given.keys() - known)]
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        if setting.required and setting.name not in given:
+            faults.append(f"{path.name}: {setting.name}: is missing. {setting.meaning}")
+            continue
+        try:
+            values[setting.name.replace(".", "_")] = setting.read(given.get(setting.name, setting.default), path.parent)
+        except ValueError as fault:
+            faults.append(f"{path.name}: {setting.name}: {fault}")
+    if not faults and not values["demo"] and not values["issuer"].startswith("https://"):
+        faults.append(f"{path.name}: issuer: must be https outside a demo (FAPI 2.0 §5.2)")
+    if not faults and values["log_level"] not in {"debug", "info", "warning", "error"}:
+        faults.append(f"{path.name}: log.level: must be debug, info, warning or error")
+    if faults:
+        raise Misconfigured(faults)
+    return Settings(file=path, **values)
+
+
+def _flat(document: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, dict):
+            flat.update({f"{name}.{inner}": each for inner, each in value.items()})
+        else:
+            flat[name] = value
+    return flat
+
+
+def table() -> str:
+    """docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "One TOML file; `a.b` is key `b` of table `[a]`. Generated by `make docs`.",
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+    ]
+    for setting in SETTINGS:
+        shown = "*required*" if setting.required else f"`{_shown(setting.default)}`"
+        lines.append(f"| `{setting.name}` | {shown} | {setting.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)

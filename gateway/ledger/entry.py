@@ -1,0 +1,121 @@
+"""What does one entry of the ledger hold, and what are its bytes? (docs/ledger.md)
+
+The leaf is public to whoever holds a receipt; it names no resident. The private part stays in the house, is committed
+to by the leaf, and can be destroyed while every proof stays valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+
+import msgspec
+
+from gateway.clock import rfc3339
+from gateway.keyring.keys import b64u
+from gateway.ledger.canonical import canonical
+from gateway.ledger.merkle import leaf_hash
+
+VERSION = 1
+
+
+class Kind(StrEnum):
+    """What happened. Every value is explained in `KINDS`."""
+
+    ANSWER = "answer"
+    REFUSAL = "refusal"
+    REPEAT = "repeat"
+    TOKEN = "token"  # noqa: S105
+    READ = "read"
+    REFUSED_UNIDENTIFIED = "refused_unidentified"
+    AGREEMENT = "agreement"
+    PARTNER = "partner"
+    CLIENT = "client"
+    IMPORT = "import"
+    START = "start"
+
+
+KINDS: Mapping[Kind, str] = {
+    Kind.ANSWER: "A verification was answered (status 200).",
+    Kind.REFUSAL: "An identified caller was refused; `answer` commits to the problem document.",
+    Kind.REPEAT: "An idempotency key was repeated and the stored answer given again, unbilled.",
+    Kind.TOKEN: "An access token was issued.",
+    Kind.READ: "A partner read its agreement or its usage.",
+    Kind.REFUSED_UNIDENTIFIED: "How many calls were refused before anyone was identified, counted once a minute.",
+    Kind.AGREEMENT: "An agreement version was imported or changed state; the private part has before and after digests.",
+    Kind.PARTNER: "A partner was registered or changed.",
+    Kind.CLIENT: "A client or one of its keys was registered or changed.",
+    Kind.IMPORT: "Residents were imported into the register; the private part has counts and the file's digest.",
+    Kind.START: "A gateway node started sealing.",
+}
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """The members of a leaf; its bytes are RFC 8785 over exactly these. Digests are base64url of SHA-256.
+
+    `at` is RFC 3339 UTC with milliseconds; `actor` is `<partner>/<client>` or `house`; `answer` commits to the answer
+    or problem document without `entry`; `request` = SHA-256(nonce ‖ JCS(request)); `private` = SHA-256(private bytes).
+    """
+
+    v: int
+    kind: str
+    id: str
+    at: str
+    actor: str
+    agreement: str
+    purpose: str
+    answer: str
+    request: str
+    private: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry ready to append: its id, leaf bytes, private bytes (32 random ‖ JCS) and RFC 6962 leaf hash."""
+
+    id: str
+    leaf: bytes
+    private: bytes
+    hash: bytes
+
+
+def private_bytes(salt: bytes, document: Mapping[str, object]) -> bytes:
+    """What is stored of the private part: 32 random bytes, then JCS of the document."""
+    return salt + canonical(document)
+
+
+def make_entry(  # noqa: PLR0913  the members of a leaf, each by name
+    *,
+    kind: str,
+    id: str,
+    at: int,
+    actor: str,
+    agreement: str,
+    purpose: str,
+    answer: bytes,
+    request: bytes,
+    private: bytes,
+) -> Entry:
+    """The entry for these members. `answer` and `request` are digests (32 bytes), `private` the bytes to commit to."""
+    leaf = canonical(
+        Leaf(
+            VERSION,
+            kind,
+            id,
+            rfc3339(at),
+            actor,
+            agreement,
+            purpose,
+            b64u(answer),
+            b64u(request),
+            b64u(sha256(private).digest()),
+        )
+    )
+    return Entry(id, leaf, private, leaf_hash(leaf))
+
+
+def request_digest(nonce: bytes, request: bytes) -> bytes:
+    """`SHA-256(nonce ‖ request)`; `request` is the JCS of what was asked (the body as received when it did not parse)."""
+    return sha256(nonce + request).digest()

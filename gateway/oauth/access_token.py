@@ -1,0 +1,123 @@
+"""What is in an access token, and is it one of ours? RFC 9068 JWTs, sender-constrained, at most 300 seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from gateway.clock import SECOND
+from gateway.errors import Cause, Refused
+from gateway.keyring import SigningKey
+from gateway.keyring.keys import b64u
+from gateway.oauth.jose import JoseFault, PublicKey, parse_key, take_apart
+
+LIFETIME = 300  # seconds
+DETAILS_TYPE = "nik_verification"
+_CACHE = 50_000
+
+
+class Confirmation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`cnf`: the key that a token is bound to (RFC 9449 §6.1, RFC 8705 §3.1)."""
+
+    jkt: str | None = None
+    x5t: str | None = msgspec.field(name="x5t#S256", default=None)
+
+
+class Details(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One object of `authorization_details` (RFC 9396)."""
+
+    type: str
+    purposes: list[str] = []
+    claims: list[str] = []
+
+
+class TokenClaims(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The payload of an access token; `partner` is ours, the rest RFC 9068 §2.2."""
+
+    iss: str
+    aud: str
+    sub: str
+    client_id: str
+    jti: str
+    iat: int
+    exp: int
+    scope: str
+    cnf: Confirmation
+    partner: str
+    authorization_details: list[Details] = []
+
+
+_decode = msgspec.json.Decoder(TokenClaims).decode
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token that was verified: claims in the forms that every call needs."""
+
+    claims: TokenClaims
+    ath: str
+    scopes: frozenset[str]
+    expires: int
+    purposes: frozenset[str] | None
+    claim_names: frozenset[str] | None
+
+
+class AccessTokens:
+    """Issues and verifies the access tokens of one issuer for one resource; remembers those it has verified."""
+
+    def __init__(self, issuer: str, resource: str, signer: SigningKey, public: list[Any]) -> None:
+        self._issuer = issuer
+        self._resource = resource
+        self._signer = signer
+        self._keys: dict[str, PublicKey] = {jwk["kid"]: parse_key(jwk) for jwk in public}
+        self._seen: dict[str, AccessToken] = {}
+        header = {"typ": "at+jwt", "alg": signer.alg, "kid": signer.kid}
+        self._header = b64u(_encode(header)).encode()
+
+    def issue(self, claims: TokenClaims) -> str:
+        """The signed compact JWT of `claims`."""
+        signed = self._header + b"." + b64u(_encode(claims)).encode()
+        return (signed + b"." + b64u(self._signer.sign(signed)).encode()).decode()
+
+    def verify(self, token: str, now: int) -> AccessToken:
+        """The token's contents. Raises Refused(INVALID_TOKEN)."""
+        ath = b64u(sha256(token.encode()).digest())
+        known = self._seen.get(ath)
+        if known is None:
+            known = self._parse(token, ath)
+            if len(self._seen) >= _CACHE:
+                self._seen.clear()
+            self._seen[ath] = known
+        if known.expires <= now:
+            raise Refused(Cause.INVALID_TOKEN, fault="the token has expired")
+        return known
+
+    def _parse(self, token: str, ath: str) -> AccessToken:
+        try:
+            jws, _ = take_apart(token)
+            if jws.header.get("typ") not in {"at+jwt", "application/at+jwt"}:
+                raise Refused(Cause.INVALID_TOKEN, fault="typ must be at+jwt")
+            key = self._keys.get(str(jws.header.get("kid")))
+            if key is None:
+                raise Refused(Cause.INVALID_TOKEN, fault="signed by an unknown key")
+            jws.verify(key)
+            claims = _decode(jws.payload)
+        except (JoseFault, msgspec.MsgspecError, UnicodeError) as fault:
+            raise Refused(Cause.INVALID_TOKEN, fault="not an access token of this gateway") from fault
+        if claims.iss != self._issuer or claims.aud != self._resource:
+            raise Refused(Cause.INVALID_TOKEN, fault="issued by or for somebody else")
+        details = claims.authorization_details
+        purposes = frozenset(name for detail in details for name in detail.purposes)
+        names = frozenset(name for detail in details for name in detail.claims)
+        return AccessToken(
+            claims,
+            ath,
+            frozenset(claims.scope.split()),
+            claims.exp * SECOND,
+            purposes if details else None,
+            names or None,
+        )

@@ -1,0 +1,58 @@
+"""Which programs may ask for tokens? A client belongs to one partner and proves itself with one of its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.oauth.jose import PublicKey
+
+SCOPES: Mapping[str, str] = {
+    "nik.verify": "Verifications, own agreement, usage, statements, receipts and keys of a partner.",
+    "register.feed": "Change batches of a regency office.",
+    "register.diagnose": "Diagnosis of a regency office's own residents.",
+    "audit.read": "Search and proofs for auditors.",
+    "audit.note": "Notes and states on findings.",
+    "partners.read": "Administration: read.",
+    "partners.write": "Administration: propose and narrow.",
+    "partners.approve": "Administration: approve what another person proposed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client: how it authenticates, with which keys (by `kid`), and which scopes it may ask for."""
+
+    client_id: str
+    partner: str
+    auth_method: str
+    keys: Mapping[str, PublicKey]
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProofId:
+    """One use of a `jti`: SHA-256(key thumbprint ‖ jti) cut to 16 bytes, and when it may be forgotten (microseconds)."""
+
+    id: bytes
+    expires: int
+    kind: str  # dpop | assertion
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever holds a valid token and has proven possession of its key; the outcome of step 1.
+
+    `expires` is the token's `exp` in microseconds; `purposes` and `claims` bound every call when the token was so bound.
+    """
+
+    client_id: str
+    partner: str
+    scopes: frozenset[str]
+    constraint: str  # dpop | mtls
+    token_id: str
+    expires: int
+    proofs: tuple[ProofId, ...]
+    address: str
+    purposes: frozenset[str] | None = None
+    claims: frozenset[str] | None = None

@@ -1,0 +1,151 @@
+"""Does whoever sends this hold the private key? DPoP proofs, RFC 9449 §4.3, every check in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from gateway.clock import SECOND, Clock
+from gateway.errors import Cause, Refused
+from gateway.keyring.keys import MacKey, b64u, b64u_decode
+from gateway.oauth.client import ProofId
+from gateway.oauth.jose import JoseFault, PublicKey, parse_key, take_apart
+
+SKEW = 60 * SECOND
+NONCE_LIFE = 300  # seconds
+_CACHE = 10_000
+
+
+class ProofClaims(msgspec.Struct):
+    """The payload of a proof; members beyond these are ignored (RFC 9449 §4.2)."""
+
+    jti: str
+    htm: str
+    htu: str
+    iat: int | float
+    ath: str | None = None
+    nonce: str | None = None
+    exp: int | float | None = None
+    nbf: int | float | None = None
+
+
+_decode = msgspec.json.Decoder(ProofClaims).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof that holds: the RFC 7638 thumbprint of its key, and its id, still to be sealed against replay."""
+
+    thumbprint: str
+    id: ProofId
+
+
+def proof_id(thumbprint: str, jti: str, expires: int, kind: str) -> ProofId:
+    """The identity of one use of `jti` under one key."""
+    return ProofId(sha256(f"{kind}\0{thumbprint}\0{jti}".encode()).digest()[:16], expires, kind)
+
+
+def _refuse(detail: str) -> Refused:
+    return Refused(Cause.INVALID_DPOP_PROOF, fault=detail)
+
+
+class ProofChecker:
+    """Checks proofs against one base URL; keeps the parsed headers of keys it has seen (a client repeats its own)."""
+
+    def __init__(self, base_url: str, clock: Clock, nonce_key: MacKey, *, nonce_required: bool = False) -> None:
+        """`base_url` is the configured one, without a path of its own or a trailing slash."""
+        self._base = base_url
+        self._clock = clock
+        self._nonce_key = nonce_key
+        self._nonce_required = nonce_required
+        self._keys: dict[str, PublicKey] = {}
+        self._headers: dict[str, Mapping[str, Any]] = {}
+
+    def check(self, proofs: list[str], method: str, path: str, ath: str | None) -> Proof:
+        """The proof of a call; `ath` is base64url(SHA-256(access token)), None at the token endpoint.
+
+        Raises Refused (INVALID_DPOP_PROOF, USE_DPOP_NONCE).
+        """
+        if len(proofs) != 1:
+            raise _refuse("exactly one DPoP header is needed")
+        try:
+            jws, segment = take_apart(proofs[0], self._headers)
+            key = self._keys.get(segment) or self._parse_key(jws.header, segment)
+            jws.verify(key)
+            claims = _decode(jws.payload)
+        except JoseFault as fault:
+            raise _refuse(str(fault)) from fault
+        except (msgspec.MsgspecError, UnicodeError) as fault:
+            raise _refuse("jti, htm, htu (text) and iat (number) are needed") from fault
+        if not claims.jti or len(claims.jti) > 256:  # noqa: PLR2004  what is kept against replay is a hash; a bound all the same
+            raise _refuse("jti must have 1 to 256 characters")
+        if claims.htm != method:
+            raise _refuse("htm is not the method of this call")
+        if claims.htu != self._base + path and not self._same_url(claims.htu, path):
+            raise _refuse("htu is not the URL of this call")
+        now = self._clock.now()
+        issued = int(claims.iat * SECOND)
+        if not now - SKEW <= issued <= now + SKEW:
+            raise _refuse("iat is more than 60 seconds from the gateway's time")
+        if (claims.exp is not None and claims.exp * SECOND < now - SKEW) or (
+            claims.nbf is not None and claims.nbf * SECOND > now + SKEW
+        ):
+            raise _refuse("the proof is outside its own nbf and exp")
+        if ath is not None and claims.ath != ath:
+            raise _refuse("ath is not the hash of the access token")
+        if self._nonce_required or claims.nonce is not None:
+            self._check_nonce(claims.nonce, now)
+        return Proof(key.thumbprint, proof_id(key.thumbprint, claims.jti, issued + 2 * SKEW, "dpop"))
+
+    def _parse_key(self, header: Mapping[str, Any], segment: str) -> PublicKey:
+        if header.get("typ") != "dpop+jwt":
+            msg = "typ must be dpop+jwt"
+            raise JoseFault(msg)
+        jwk = header.get("jwk")
+        if not isinstance(jwk, dict):
+            msg = "the header needs the public key in jwk"
+            raise JoseFault(msg)
+        key = parse_key(jwk)
+        if len(self._keys) >= _CACHE:
+            self._keys.clear()
+            self._headers.clear()
+        self._keys[segment], self._headers[segment] = key, header
+        return key
+
+    def _same_url(self, htu: str, path: str) -> bool:
+        """RFC 9449 §4.3 item 9: without query and fragment, after syntax- and scheme-based normalisation (RFC 3986 §6.2)."""
+        try:
+            sent, own = urlsplit(htu), urlsplit(self._base + path)
+            ports = {"http": 80, "https": 443}
+            return (sent.scheme, (sent.hostname or ""), sent.port or ports.get(sent.scheme), sent.path) == (
+                own.scheme,
+                own.hostname,
+                own.port or ports.get(own.scheme),
+                own.path,
+            )
+        except ValueError:
+            return False
+
+    def nonce(self) -> str:
+        """A fresh nonce: the minute it was made in, and a MAC over it; no state, valid on every node."""
+        return self._nonce_at(self._clock.now() // SECOND)
+
+    def _nonce_at(self, second: int) -> str:
+        moment = second.to_bytes(5, "big")
+        return b64u(moment + self._nonce_key.mac(b"dpop nonce" + moment)[:16])
+
+    def _check_nonce(self, nonce: str | None, now: int) -> None:
+        if nonce:
+            try:
+                second = int.from_bytes(b64u_decode(nonce)[:5], "big")
+            except (ValueError, UnicodeError):
+                second = -1
+            age = now // SECOND - second
+            if second >= 0 and -1 <= age <= NONCE_LIFE and nonce == self._nonce_at(second):
+                return
+        raise Refused(Cause.USE_DPOP_NONCE)

@@ -1,0 +1,233 @@
+"""What does `POST /oauth2/token` answer? authlib's server and client-credentials grant, with the rules of FAPI 2.0 put in.
+
+Read `TokenEndpoint.grant` as the table of contents; the order of checks is authlib's: grant type, client, scope, token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from authlib.oauth2.base import OAuth2Error
+from authlib.oauth2.rfc6749 import AuthorizationServer, ClientCredentialsGrant, ClientMixin, OAuth2Request
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, InvalidScopeError
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+
+from gateway.clock import SECOND, Clock, Entropy
+from gateway.errors import Cause, Refused
+from gateway.keyring.keys import b64u
+from gateway.oauth import assertion
+from gateway.oauth.access_token import DETAILS_TYPE, LIFETIME, AccessTokens, Confirmation, Details, TokenClaims
+from gateway.oauth.client import Client, ProofId
+from gateway.oauth.dpop import ProofChecker
+
+PATH = "/oauth2/token"
+_details = msgspec.json.Decoder(list[Details])
+
+
+class InvalidDpopProofError(OAuth2Error):
+    """RFC 9449 §5."""
+
+    error = "invalid_dpop_proof"
+
+
+class UseDpopNonceError(OAuth2Error):
+    """RFC 9449 §8."""
+
+    error = "use_dpop_nonce"
+
+
+class InvalidAuthorizationDetailsError(OAuth2Error):
+    """RFC 9396 §5."""
+
+    error = "invalid_authorization_details"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the endpoint decided: the response, and what must be sealed before it is sent (`proofs`, `token`).
+
+    `token` is None when the response is an error, which is sent as it is.
+    """
+
+    status: int
+    body: Mapping[str, Any]
+    proofs: tuple[ProofId, ...] = ()
+    token: TokenClaims | None = None
+
+
+class _Registered(ClientMixin):  # type: ignore[misc]  # authlib is untyped
+    """A `Client` as authlib asks for it."""
+
+    def __init__(self, client: Client) -> None:
+        self.record = client
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002  authlib's signature
+        return self.record.auth_method == method
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        return grant_type == "client_credentials"
+
+
+class _TokenRequest(OAuth2Request):  # type: ignore[misc]
+    """One request on its way through authlib, with what the rules need and what they find."""
+
+    def __init__(self, form: Mapping[str, str], dpop: list[str], client: Client | None) -> None:
+        # The address is not used; the scheme is: authlib's own check for TLS is made by `config` for the issuer.
+        super().__init__("POST", f"https://gateway.invalid{PATH}")
+        self.payload = BasicOAuth2Payload(dict(form))
+        self.fields = form
+        self.dpop = dpop
+        self.registered = client
+        self.proofs: list[ProofId] = []
+        self.token: TokenClaims | None = None
+
+
+class _Grant(ClientCredentialsGrant):  # type: ignore[misc]
+    TOKEN_ENDPOINT_AUTH_METHODS = ["private_key_jwt"]  # noqa: RUF012  authlib's way to say it
+
+    def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+        return 200, self.server.issue(self.request), []
+
+
+class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
+    """The token endpoint of one issuer."""
+
+    def __init__(  # noqa: PLR0913  the parts that a token is made of
+        self,
+        issuer: str,
+        resource: str,
+        tokens: AccessTokens,
+        proofs: ProofChecker,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        super().__init__()
+        self._issuer = issuer
+        self._resource = resource
+        self._tokens = tokens
+        self._proofs = proofs
+        self._clock = clock
+        self._entropy = entropy
+        self.register_client_auth_method("private_key_jwt", self._authenticate)
+        self.register_grant(_Grant)
+
+    def grant(self, form: Mapping[str, str], dpop: list[str], client: Client | None) -> Grant:
+        """Decide a token request. `client` is whoever `claimed_client` named, or None when there is no such client."""
+        request = _TokenRequest(form, dpop, client)
+        status, body = self.create_token_response(request)
+        return Grant(status, body, tuple(request.proofs), request.token)
+
+    @staticmethod
+    def claimed_client(form: Mapping[str, str]) -> str:
+        """The client that a request claims to be from, unverified; empty when it claims none that could be."""
+        try:
+            return assertion.subject(form.get("client_assertion", ""))
+        except assertion.AssertionFault:
+            return form.get("client_id", "")
+
+    # What authlib asks of a server.
+
+    def query_client(self, client_id: str) -> None:
+        """Clients come with the request: reading them is not authlib's job here."""
+
+    def create_oauth2_request(self, request: _TokenRequest) -> _TokenRequest:
+        return request
+
+    def handle_response(self, status: int, body: Any, headers: Any) -> tuple[int, Any]:  # noqa: ANN401, ARG002
+        return status, body
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Nobody listens."""
+
+    def save_token(self, token: Any, request: Any) -> None:  # noqa: ANN401
+        """Tokens are JWTs; what is kept of them is an entry of the ledger, sealed by whoever called `grant`."""
+
+    def get_error_uri(self, request: Any, error: Any) -> None:  # noqa: ANN401
+        return None
+
+    def validate_requested_scope(self, scope: str | None) -> None:
+        """Scopes are validated per client, in `issue`."""
+
+    def _authenticate(self, query_client: Any, request: _TokenRequest) -> _Registered:  # noqa: ANN401, ARG002
+        form = request.fields
+        if form.get("client_assertion_type") != assertion.TYPE or not form.get("client_assertion"):
+            raise InvalidClientError(
+                description=f"client_assertion with client_assertion_type {assertion.TYPE} is needed"
+            )
+        if request.registered is None:
+            raise InvalidClientError(description="no such client, or its key did not make this assertion")
+        if form.get("client_id", request.registered.client_id) != request.registered.client_id:
+            raise InvalidClientError(description="client_id is not the subject of the assertion")
+        try:
+            proof = assertion.verify(form["client_assertion"], request.registered, self._issuer, self._clock.now())
+        except assertion.AssertionFault as fault:
+            raise InvalidClientError(description=str(fault)) from fault
+        request.proofs.append(proof)
+        request.client = _Registered(request.registered)
+        return request.client
+
+    def issue(self, request: _TokenRequest) -> dict[str, Any]:
+        """The token response (RFC 6749 §5.1, RFC 9449 §5, RFC 9396 §7)."""
+        client: Client = request.client.record
+        scopes = self._scopes(client, request.fields.get("scope"))
+        if request.fields.get("resource", self._resource) != self._resource:
+            error = InvalidRequestError(description=f"the only resource here is {self._resource}")
+            error.error = "invalid_target"  # RFC 8707 §2
+            raise error
+        details = self._details(request.fields.get("authorization_details"))
+        try:
+            proof = self._proofs.check(request.dpop, "POST", PATH, None)
+        except Refused as refused:
+            if refused.refusal.cause is Cause.USE_DPOP_NONCE:
+                raise UseDpopNonceError(description="use the nonce of the DPoP-Nonce header") from refused
+            raise InvalidDpopProofError(description=str(refused.refusal.facts["fault"])) from refused
+        request.proofs.append(proof.id)
+        now = self._clock.now() // SECOND
+        request.token = TokenClaims(
+            iss=self._issuer,
+            aud=self._resource,
+            sub=client.client_id,
+            client_id=client.client_id,
+            jti=b64u(self._entropy.bytes(16)),
+            iat=now,
+            exp=now + LIFETIME,
+            scope=" ".join(sorted(scopes)),
+            cnf=Confirmation(jkt=proof.thumbprint),
+            partner=client.partner,
+            authorization_details=details,
+        )
+        response: dict[str, Any] = {
+            "access_token": self._tokens.issue(request.token),
+            "token_type": "DPoP",
+            "expires_in": LIFETIME,
+            "scope": request.token.scope,
+        }
+        if details:
+            response["authorization_details"] = msgspec.to_builtins(details)
+        return response
+
+    @staticmethod
+    def _scopes(client: Client, scope: str | None) -> frozenset[str]:
+        asked = frozenset((scope or "").split()) or client.scopes
+        if not asked <= client.scopes:
+            raise InvalidScopeError(description=f"this client may ask for: {' '.join(sorted(client.scopes))}")
+        if {"partners.write", "partners.approve"} <= asked:
+            raise InvalidScopeError(description="partners.write and partners.approve never go in one token")
+        return asked
+
+    @staticmethod
+    def _details(text: str | None) -> list[Details]:
+        if text is None:
+            return []
+        try:
+            details = _details.decode(text)
+        except msgspec.MsgspecError as fault:
+            raise InvalidAuthorizationDetailsError(description="a JSON array of known objects is needed") from fault
+        if not details or any(detail.type != DETAILS_TYPE for detail in details):
+            raise InvalidAuthorizationDetailsError(description=f"the only type here is {DETAILS_TYPE}")
+        if not all(detail.purposes for detail in details):
+            raise InvalidAuthorizationDetailsError(description="purposes are needed in every object")
+        return details

@@ -1,0 +1,83 @@
+"""How does the corridor read? One thread and one snapshot for each batch: records, earlier entries and watermarks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from gateway.allowance.account import Account
+from gateway.clock import SECOND, Clock
+from gateway.store.engine import Database, among
+from gateway.store.partners import PartnersOf
+from gateway.store.register import RegisterOf
+from gateway.store.tables import accounts, ledger_entries
+from gateway.verification.standing import Found, Standing, Watermark
+
+FRESH = 2 * SECOND  # how long watermarks serve before they are read again; older than the records is the safe side
+
+
+class ThreadedReading:
+    """Reads in threads of its own; see `verification.standing.Reading`."""
+
+    def __init__(
+        self, database: Database, register: RegisterOf, partners: PartnersOf, clock: Clock, threads: int = 2
+    ) -> None:
+        self._database = database
+        self._register = register
+        self._partners = partners
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reader")
+        self._watermarks: tuple[int, Mapping[str, Watermark]] = (-FRESH, {})
+        self._earlier = select(ledger_entries.c.id, ledger_entries.c.leaf, ledger_entries.c.private).where(
+            among(ledger_entries.c.id, "ids", database.dialect)
+        )
+
+    async def standing(self, client_id: str) -> Standing | None:
+        """See `Reading.standing`."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_standing, client_id)
+
+    def _read_standing(self, client_id: str) -> Standing | None:
+        with self._database.reading() as connection:
+            return self._partners.standing(connection, client_id)
+
+    async def find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> Found:
+        """See `Reading.find`."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._find, indexes, earlier)
+
+    def _find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> Found:
+        with self._database.reading() as connection:
+            now = self._clock.now()
+            read_at, marks = self._watermarks
+            if now - read_at >= FRESH:
+                marks = self._register.watermarks(connection)
+                self._watermarks = (now, marks)
+            return Found(
+                self._register.find(connection, indexes), self._entries(connection, earlier) if earlier else {}, marks
+            )
+
+    def _entries(self, connection: Connection, ids: Sequence[str]) -> dict[str, tuple[bytes, bytes | None]]:
+        wanted: dict[bytes, str] = {}
+        for text in ids:
+            try:
+                wanted[UUID(text).bytes] = text
+            except ValueError:
+                continue  # not the form of an id: it names no answer
+        rows = connection.execute(self._earlier, {"ids": list(wanted)})
+        return {wanted[bytes(id)]: (bytes(leaf), private and bytes(private)) for id, leaf, private in rows}
+
+    async def account(self, id: str) -> Account:
+        """The account of an agreement as it stands."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._account, id)
+
+    def _account(self, id: str) -> Account:
+        with self._database.reading() as connection:
+            row = connection.execute(select(accounts).where(accounts.c.id == id)).one_or_none()
+            return Account(*row[1:]) if row else Account()
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._threads.shutdown()

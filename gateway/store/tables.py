@@ -1,0 +1,156 @@
+"""Which tables are there? One definition for both databases; migrations/ brings an older database up to it."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+house_facts = Table(
+    "house_facts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+partners = Table(
+    "partners",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("suspended", Boolean, nullable=False),
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("partner", Text, nullable=False, index=True),
+    Column("auth_method", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("keys", Text, nullable=False),  # a JWK Set (RFC 7517 §5) of public keys
+)
+
+agreement_versions = Table(
+    "agreement_versions",
+    metadata,
+    Column("agreement", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("partner", Text, nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    PrimaryKeyConstraint("agreement", "version"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tat", BigInteger, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("day_spent", BigInteger, nullable=False),
+    Column("month", Integer, nullable=False),
+    Column("month_spent", BigInteger, nullable=False),
+    Column("balance", BigInteger, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("tag", LargeBinary, primary_key=True),
+    Column("guesses", LargeBinary, nullable=False),
+    Column("expires", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+proof_ids = Table(
+    "proof_ids",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("expires", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+repeats = Table(
+    "repeats",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("expires", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    Column("leaf_index", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("id", LargeBinary, nullable=False),  # the 16 bytes of the entry's UUID
+    Column("leaf", LargeBinary, nullable=False),
+    Column("private", LargeBinary),  # null once destroyed by retention
+    Index("ledger_entries_id", "id", unique=True),
+)
+
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    Column("one", SmallInteger, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+)
+
+register_index = Table(
+    "register_index",
+    metadata,
+    Column("ix", LargeBinary, primary_key=True),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("record", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("regency", Text, primary_key=True),
+    Column("complete_until", BigInteger, nullable=False),
+    Column("gap", Boolean, nullable=False),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("lines", BigInteger, nullable=False),  # lines taken from the file, the refused ones included
+    Column("taken", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("prefix", LargeBinary, nullable=False),  # SHA-256 over those lines
+    Column("finished", Boolean, nullable=False),
+)

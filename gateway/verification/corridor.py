@@ -1,0 +1,254 @@
+"""In which order does a verification happen? The only file that knows.
+
+1 identify (oauth/bearer) · 2 parse (request) · 3 agreement (partners) · 4 decide (policy) · 5 look up (register) ·
+6 compare (matching) · 7 seal (sealer) · 8 answer (web). Many calls at once; one is a batch of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from typing import Any
+
+from msgspec import UNSET
+
+from gateway.clock import Clock, Entropy, uuid7
+from gateway.errors import Cause, Refusal, Refused
+from gateway.ledger.canonical import canonical
+from gateway.ledger.entry import Kind, request_digest
+from gateway.nik import Nik
+from gateway.oauth.client import Caller
+from gateway.partners.in_force import in_force
+from gateway.policy.decide import Decider
+from gateway.policy.inputs import Inputs
+from gateway.verification.judge import Decided, Judge
+from gateway.verification.request import Question
+from gateway.verification.seal import Draft, Failed, Moved, Outcome, Repeat, Sealed, Submission
+from gateway.verification.sealing import Sealing
+from gateway.verification.standing import Directory, Reading, Standing
+from gateway.verification.turnstile import Turnstile
+
+CHUNK = 50  # questions compared before others get a turn
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question as it came out of step 2: what was asked or why it was not a question, and the bytes to commit to."""
+
+    question: Question | Refusal
+    ref: str | None
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an identified caller: everything after steps 1 and 2. `refusal` refuses it as a whole."""
+
+    id: str
+    caller: Caller
+    language: str
+    asked: tuple[Asked, ...]
+    raw: bytes
+    batch: bool = False
+    whole: bool = False
+    repeat: Repeat | None = None
+    refusal: Refusal | None = None
+    purpose: str = ""
+    kind: str = Kind.REFUSAL
+
+
+class Corridor:
+    """The way of a verification, from an identified call to a sealed answer."""
+
+    def __init__(  # noqa: PLR0913  the rooms along the corridor
+        self,
+        clock: Clock,
+        entropy: Entropy,
+        directory: Directory,
+        decider: Callable[[], Decider],
+        reading: Reading,
+        judge: Judge,
+        sealing: Sealing,
+    ) -> None:
+        self._clock = clock
+        self._entropy = entropy
+        self._directory = directory
+        self._decider = decider
+        self._reading = reading
+        self._judge = judge
+        self._sealing = sealing
+        self._turnstile = Turnstile(self._settle, clock)
+
+    async def verify(self, call: Call, gone: Callable[[], bool]) -> Sealed:
+        """The sealed answer to a call. Raises Refused where no seal could be had, StoreUnavailable (register), CommitUnknown, CallerGone."""
+        standing = await self._directory.standing(call.caller.client_id)
+        if standing is None:
+            raise Refused(Cause.INVALID_TOKEN, fault="the client is not registered any more")
+        outcome: Outcome = await self._turnstile.enter(call.caller.client_id, len(call.asked), (call, standing), gone)
+        if isinstance(outcome, Moved):  # once more, on what holds now
+            self._directory.forget(outcome.epochs)
+            standing = await self._directory.standing(call.caller.client_id)
+            if standing is None:
+                raise Refused(Cause.INVALID_TOKEN, fault="the client is not registered any more")
+            outcome = await self._turnstile.enter(call.caller.client_id, len(call.asked), (call, standing), gone)
+        if isinstance(outcome, Sealed):
+            return outcome
+        if isinstance(outcome, Failed):
+            raise Refused(Cause.MALFORMED_REQUEST, members=["body"])
+        raise Refused(Cause.OVERLOADED, retry_after=1)
+
+    async def _settle(self, calls: Sequence[tuple[Call, Standing]]) -> list[Outcome]:
+        """Steps 3 to 7 for a batch of calls."""
+        now = self._clock.now()
+        decided = [self._decide(call, standing, now) for call, standing in calls]  # 3, 4
+        drafts = await self._compare([each for outcomes in decided for each in outcomes], now)  # 5, 6
+        submissions, at = [], 0
+        for (call, standing), outcomes in zip(calls, decided, strict=True):
+            own = tuple(drafts[at : at + len(outcomes)])
+            at += len(outcomes)
+            submissions.append(self._submission(call, standing, own, outcomes))
+        return await self._sealing.seal(submissions)  # 7
+
+    def _decide(self, call: Call, standing: Standing, now: int) -> list[Decided | Draft]:
+        if call.refusal is not None:
+            return [self._draft(call, call.raw, None, call.refusal)]
+        outcomes: list[Decided | Draft] = []
+        for asked in call.asked:
+            if isinstance(asked.question, Refusal):
+                outcomes.append(self._draft(call, asked.raw, asked.ref, asked.question))
+                continue
+            try:
+                outcomes.append(self._permit(call, standing, asked, asked.question, now))
+            except Refused as refused:
+                outcomes.append(self._draft(call, asked.raw, asked.ref, refused.refusal, asked.question.purpose))
+        return outcomes
+
+    def _permit(self, call: Call, standing: Standing, asked: Asked, question: Question, now: int) -> Decided:
+        nik = Nik.parse(question.nik or "")
+        caller = call.caller
+        agreed = in_force(standing.partner, question.purpose, now)  # 3
+        agreement = agreed.agreement
+        terms = agreement.purposes[question.purpose]
+        address = ip_address(caller.address)
+        decider = self._decider()
+        inputs = Inputs(
+            partner=standing.partner.id,
+            kind=standing.partner.kind,
+            agreement=agreed,
+            purpose=question.purpose,
+            claims=frozenset(question.claims),
+            consent=_basis(question),
+            channel=question.channel is not UNSET,
+            operator=question.operator is not UNSET,
+            on_behalf_of=question.on_behalf_of is not UNSET,
+            address_allowed=any(address in network for network in agreement.networks),
+            token_purposes=caller.purposes,
+            token_claims=caller.claims,
+            client_id=caller.client_id,
+            sender_constraint=caller.constraint,
+        )
+        try:
+            permit = decider.decide(terms, inputs)  # 4
+        except Refused as refused:
+            if refused.refusal.cause is Cause.ADDRESS_NOT_ALLOWED:
+                raise Refused(Cause.ADDRESS_NOT_ALLOWED, seen_address=caller.address) from refused
+            raise
+        nonce = self._entropy.bytes(32)
+        return Decided(
+            call.id if not call.batch else uuid7(now, self._entropy),
+            nonce,
+            request_digest(nonce, asked.raw),
+            question,
+            nik,
+            agreement,
+            terms,
+            permit,
+            {**self._private(call), **_context(question), "policy": permit.policy},
+            asked.ref,
+        )
+
+    async def _compare(self, outcomes: list[Decided | Draft], now: int) -> list[Draft]:
+        asked = [each for each in outcomes if isinstance(each, Decided)]
+        if not asked:
+            return [each for each in outcomes if isinstance(each, Draft)]
+        earlier = [each.question.previous for each in asked if each.question.previous is not UNSET]
+        found = await self._reading.find([ix for each in asked for ix in self._judge.indexes(each)], earlier)  # 5
+        drafts: list[Draft] = []
+        for count, each in enumerate(outcomes, 1):
+            drafts.append(each if isinstance(each, Draft) else self._judge.compare(each, found, now))  # 6
+            if count % CHUNK == 0:
+                await asyncio.sleep(0)  # single requests of others go in between
+        return drafts
+
+    def _submission(
+        self, call: Call, standing: Standing, drafts: tuple[Draft, ...], outcomes: Sequence[Decided | Draft]
+    ) -> Submission:
+        caller = call.caller
+        ends = min((each.agreement.ends for each in outcomes if isinstance(each, Decided)), default=0)
+        refused = call.refusal is not None
+        return Submission(
+            f"{caller.partner}/{caller.client_id}",
+            call.language,
+            standing.epochs,
+            caller.expires,
+            ends,
+            tuple((proof.id, proof.expires, proof.kind) for proof in caller.proofs),
+            drafts,
+            batch=call.batch and not refused,
+            whole=call.whole and not refused,
+            repeat=None if refused else call.repeat,
+            envelope=self._envelope(call, drafts) if call.batch and not refused else None,
+        )
+
+    def _envelope(self, call: Call, drafts: tuple[Draft, ...]) -> Draft:
+        """What the batch is refused with as a whole: it shows the allowance that its answers would have used."""
+        room = next((draft for draft in drafts if draft.room is not None), None)
+        envelope = self._draft(call, call.raw, None, Refusal(Cause.ALLOWANCE_EXHAUSTED), call.purpose)
+        if room is None:
+            return envelope
+        return replace(envelope, agreement=room.agreement, account=room.account, room=room.room)
+
+    def _draft(self, call: Call, raw: bytes, ref: str | None, refusal: Refusal, purpose: str = "") -> Draft:
+        nonce = self._entropy.bytes(32)
+        own = not call.batch or (ref is None and raw is call.raw)
+        return Draft(
+            call.id if own else uuid7(self._clock.now(), self._entropy),
+            Kind.REFUSAL,
+            "",
+            purpose,
+            nonce,
+            request_digest(nonce, raw),
+            self._private(call),
+            refusal=refusal,
+            ref=ref,
+        )
+
+    @staticmethod
+    def _private(call: Call) -> Mapping[str, Any]:
+        return {"address": call.caller.address, "token": call.caller.token_id}
+
+
+def _basis(question: Question) -> str:
+    """The legal basis that the question names; consent without a reference to it is no consent (UU 27/2022 art 20(2))."""
+    consent = question.consent
+    if consent is UNSET or (consent.basis == "consent" and consent.reference is UNSET):
+        return ""
+    return consent.basis
+
+
+def _context(question: Question) -> Mapping[str, str]:
+    """What the partner said of itself about this question; kept in the private part only."""
+    members = {"channel": question.channel, "operator": question.operator, "on_behalf_of": question.on_behalf_of}
+    context = {name: value for name, value in members.items() if value is not UNSET}
+    if question.consent is not UNSET:
+        context["consent"] = question.consent.basis
+        if question.consent.reference is not UNSET:
+            context["reference"] = question.consent.reference
+    return context  # type: ignore[return-value]  # UNSET was left out
+
+
+def question_bytes(question: Question) -> bytes:
+    """What a receipt commits to: the JCS of the question as it was sent."""
+    return canonical(question)

@@ -1,0 +1,196 @@
+"""What is sealed without a question about a resident?
+
+A partner's reads of its own agreement and usage, tokens, and counts of calls refused before anyone was identified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from gateway.allowance.account import Account, Room, readings
+from gateway.clock import SECOND, Clock, Entropy, rfc3339_seconds, uuid7
+from gateway.errors import Cause, Refusal, Refused
+from gateway.ledger.canonical import canonical
+from gateway.ledger.entry import Kind, request_digest
+from gateway.oauth.access_token import TokenClaims
+from gateway.oauth.client import Caller, ProofId
+from gateway.partners.agreement import Agreement, State
+from gateway.partners.in_force import agreement_document, state_at
+from gateway.verification.seal import Draft, Moved, Outcome, Sealed, Submission
+from gateway.verification.sealing import Sealing
+from gateway.verification.standing import Directory, Standing
+
+HOUSE_ACTOR = "house"
+
+
+class Plain:
+    """Seals what needs no corridor."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        entropy: Entropy,
+        directory: Directory,
+        sealing: Sealing,
+        account: Callable[[str], Awaitable[Account]],
+    ) -> None:
+        """`account` reads the account of an agreement as it stands."""
+        self._clock = clock
+        self._entropy = entropy
+        self._directory = directory
+        self._sealing = sealing
+        self._account = account
+
+    async def agreement(self, id: str, caller: Caller, language: str) -> Sealed:
+        """What the partner may ask, needs and owes."""
+
+        async def read(standing: Standing) -> Mapping[str, Any]:
+            return agreement_document(standing.partner, self._clock.now())
+
+        return await self._read(id, caller, language, "agreement", read)
+
+    async def usage(self, id: str, caller: Caller, language: str) -> Sealed:
+        """What is agreed, spent and left, and when it resets, for every agreement in force."""
+
+        async def read(standing: Standing) -> Mapping[str, Any]:
+            now = self._clock.now()
+            held = [one for one in standing.partner.agreements if state_at(one, now) is State.IN_FORCE]
+            return {"agreements": [usage_document(one, await self._account(one.id), now) for one in held]}
+
+        return await self._read(id, caller, language, "usage", read)
+
+    async def refuse(self, id: str, caller: Caller, language: str, refusal: Refusal, raw: bytes) -> Sealed:
+        """A refusal of an identified caller, with its receipt."""
+
+        async def submit(standing: Standing) -> Submission:
+            draft = self._draft(
+                id, Kind.REFUSAL, raw, {"address": caller.address, "token": caller.token_id}, refusal=refusal
+            )
+            return self._submission(caller, standing, language, draft)
+
+        return await self._seal(caller.client_id, submit)
+
+    async def token(self, standing: Standing, claims: TokenClaims, proofs: tuple[ProofId, ...], address: str) -> Sealed:
+        """Seal the issue of a token: its assertion and proof are used up, and it has its entry, before it is sent."""
+        answer = {
+            "token": claims.jti,
+            "scope": claims.scope,
+            "expires_at": rfc3339_seconds(claims.exp * SECOND),
+            "purposes": sorted({name for detail in claims.authorization_details for name in detail.purposes}),
+        }
+
+        draft = self._draft(
+            uuid7(self._clock.now(), self._entropy), Kind.TOKEN, b"", {"address": address}, answer=answer
+        )
+        submission = Submission(
+            f"{claims.partner}/{claims.client_id}",
+            "en",
+            standing.epochs,
+            claims.exp * SECOND,
+            0,
+            tuple((proof.id, proof.expires, proof.kind) for proof in proofs),
+            (draft,),
+        )
+        outcome = (await self._sealing.seal([submission]))[0]
+        if isinstance(outcome, Sealed):
+            return outcome
+        if isinstance(outcome, Moved):
+            self._directory.forget(outcome.epochs)
+        raise Refused(Cause.OVERLOADED, retry_after=1)
+
+    async def count(self, refused: Mapping[str, int]) -> None:
+        """One entry for all calls refused before identity since the last one, by cause."""
+        draft = self._draft(
+            uuid7(self._clock.now(), self._entropy),
+            Kind.REFUSED_UNIDENTIFIED,
+            b"",
+            {"counts": dict(refused)},
+            answer=dict(refused),
+        )
+        await self._sealing.seal([Submission(HOUSE_ACTOR, "en", {}, 0, 0, (), (draft,))])
+
+    async def started(self, facts: Mapping[str, str]) -> None:
+        """The entry of a node that begins to seal."""
+        draft = self._draft(uuid7(self._clock.now(), self._entropy), Kind.START, b"", dict(facts), answer={})
+        await self._sealing.seal([Submission(HOUSE_ACTOR, "en", {}, 0, 0, (), (draft,))])
+
+    async def _read(
+        self,
+        id: str,
+        caller: Caller,
+        language: str,
+        what: str,
+        read: Callable[[Standing], Awaitable[Mapping[str, Any]]],
+    ) -> Sealed:
+        async def submit(standing: Standing) -> Submission:
+            private = {"address": caller.address, "token": caller.token_id, "outcome": what}
+            draft = self._draft(id, Kind.READ, canonical({"read": what}), private, answer=await read(standing))
+            return self._submission(caller, standing, language, draft)
+
+        return await self._seal(caller.client_id, submit)
+
+    async def _seal(self, client_id: str, submit: Callable[[Standing], Awaitable[Submission]]) -> Sealed:
+        """Seal what stands now; when it has moved meanwhile, once more."""
+        for _ in range(2):
+            outcome: Outcome = (await self._sealing.seal([await submit(await self._standing(client_id))]))[0]
+            if isinstance(outcome, Sealed):
+                return outcome
+            if isinstance(outcome, Moved):
+                self._directory.forget(outcome.epochs)
+        raise Refused(Cause.OVERLOADED, retry_after=1)
+
+    async def _standing(self, client_id: str) -> Standing:
+        standing = await self._directory.standing(client_id)
+        if standing is None:
+            raise Refused(Cause.INVALID_TOKEN, fault="the client is not registered any more")
+        return standing
+
+    def _draft(  # noqa: PLR0913  the members of a draft
+        self,
+        id: str,
+        kind: str,
+        raw: bytes,
+        private: Mapping[str, Any],
+        *,
+        answer: Mapping[str, Any] | None = None,
+        refusal: Refusal | None = None,
+    ) -> Draft:
+        nonce = self._entropy.bytes(32)
+        return Draft(id, kind, "", "", nonce, request_digest(nonce, raw), private, answer, refusal)
+
+    @staticmethod
+    def _submission(caller: Caller, standing: Standing, language: str, draft: Draft) -> Submission:
+        return Submission(
+            f"{caller.partner}/{caller.client_id}",
+            language,
+            standing.epochs,
+            caller.expires,
+            0,
+            tuple((proof.id, proof.expires, proof.kind) for proof in caller.proofs),
+            (draft,),
+        )
+
+
+def usage_document(agreement: Agreement, account: Account, now: int) -> dict[str, Any]:
+    """Limits, spent, left, resets and cost of one agreement."""
+    limits = agreement.limits
+    room = Room(limits.burst, limits.day, limits.month, limits.tariff, limits.prepaid)
+    shown = readings(account, room, now)
+    document: dict[str, Any] = {
+        "agreement": agreement.id,
+        "limits": {
+            reading.name: {
+                "limit": reading.quota,
+                "spent": reading.quota - reading.left,
+                "left": reading.left,
+                "resets_at": rfc3339_seconds(now + reading.reset * SECOND),
+            }
+            for reading in shown
+        },
+        "tariff": limits.tariff,
+        "cost_month": limits.tariff * (room.month - shown[2].left),
+    }
+    if limits.prepaid:
+        document["balance"] = account.balance
+    return document

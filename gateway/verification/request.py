@@ -1,0 +1,201 @@
+"""Step 2: is this a question at all? One well-formed JSON object with known members; anything else is refused by name.
+
+Bodies follow docs/integrate.md; text is UTF-8 without control characters, up to 200 characters.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from gateway.errors import Cause, Refused
+from gateway.partners.purposes import FORBIDDEN
+from gateway.register.record import CLAIMS
+
+TEXT = 200
+MOST = 1000  # items in a batch
+_identifier = re.compile(r"[A-Za-z0-9._-]{1,64}\Z").match
+_long_digits = re.compile(r"[0-9]{16}").search
+_date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z").match
+_codes = {
+    "province": re.compile(r"[0-9]{2}\Z").match,
+    "regency": re.compile(r"[0-9]{4}\Z").match,
+    "district": re.compile(r"[0-9]{6}\Z").match,
+    "village": re.compile(r"[0-9]{10}\Z").match,
+    "family_card_number": re.compile(r"[0-9]{16}\Z").match,
+    "rt": re.compile(r"[0-9]{1,3}\Z").match,
+    "rw": re.compile(r"[0-9]{1,3}\Z").match,
+    "sex": re.compile(r"[MF]\Z").match,
+}
+_known = frozenset(CLAIMS) | FORBIDDEN
+
+
+class Consent(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """On which basis the resident's data are compared, and where that is on file with the partner."""
+
+    basis: str
+    reference: str | UnsetType = UNSET
+
+
+class Question(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The body of `POST /v1/verifications`. `nik` is null only together with `newborn: true`."""
+
+    nik: str | None
+    purpose: str
+    claims: dict[str, str]
+    consent: Consent | UnsetType = UNSET
+    channel: str | UnsetType = UNSET
+    operator: str | UnsetType = UNSET
+    on_behalf_of: str | UnsetType = UNSET
+    previous: str | UnsetType = UNSET
+    newborn: bool | UnsetType = UNSET
+
+
+class Item(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One item of a batch; `ref` is the partner's own name for it."""
+
+    nik: str | None
+    claims: dict[str, str]
+    ref: str | UnsetType = UNSET
+    consent: Consent | UnsetType = UNSET
+    channel: str | UnsetType = UNSET
+    operator: str | UnsetType = UNSET
+    on_behalf_of: str | UnsetType = UNSET
+    previous: str | UnsetType = UNSET
+    newborn: bool | UnsetType = UNSET
+
+
+class Batch(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The body of `POST /v1/verifications/batch`; the items are parsed one by one, so that one fault spoils only itself."""
+
+    purpose: str
+    items: list[msgspec.Raw]
+    consent: Consent | UnsetType = UNSET
+    partial: bool | UnsetType = UNSET
+
+
+_decode_question = msgspec.json.Decoder(Question, strict=True).decode
+_decode_item = msgspec.json.Decoder(Item, strict=True).decode
+_decode_batch = msgspec.json.Decoder(Batch, strict=True).decode
+_path = re.compile(r"`\$\.?([^`]*)`")
+_missing = re.compile(r"required field `([^`]+)`")
+_unknown = re.compile(r"unknown field `([^`]+)`")
+
+
+def malformed(fault: Exception) -> Refused:
+    """The refusal for what msgspec found; names the member, never its value."""
+    text = str(fault)
+    where = _path.search(text)
+    path = where.group(1) if where else ""
+    named = _missing.search(text) or _unknown.search(text)
+    member = ".".join(part for part in (path, named.group(1) if named else "") if part)
+    # An unknown member is the caller's own word: it is shown only when it could not be somebody's data.
+    if not re.fullmatch(r"[A-Za-z_.\[\]…]{1,64}", member):
+        member = path if named is None and re.fullmatch(r"[A-Za-z_.\[\]…]{0,64}", path) else ""
+    return Refused(Cause.MALFORMED_REQUEST, members=[member or "body"])
+
+
+def parse_question(body: bytes) -> Question:
+    """The question in a body. Raises Refused(MALFORMED_REQUEST) naming the members that are wrong."""
+    try:
+        question = _decode_question(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
+        raise malformed(fault) from fault
+    _check(question, question.purpose)
+    return question
+
+
+def parse_batch(body: bytes) -> Batch:
+    """The frame of a batch; raises Refused (MALFORMED_REQUEST, BATCH_TOO_LARGE)."""
+    try:
+        batch = _decode_batch(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
+        raise malformed(fault) from fault
+    if not batch.items:
+        raise Refused(Cause.MALFORMED_REQUEST, members=["items"])
+    if len(batch.items) > MOST:
+        raise Refused(Cause.BATCH_TOO_LARGE, most=MOST)
+    return batch
+
+
+def parse_item(raw: msgspec.Raw, batch: Batch) -> tuple[str | UnsetType, Question]:
+    """(ref, the question that an item asks with the purpose and consent of its batch). Raises Refused(MALFORMED_REQUEST)."""
+    try:
+        item = _decode_item(raw)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
+        raise malformed(fault) from fault
+    if item.ref is not UNSET:
+        _identify("ref", item.ref)
+    question = Question(
+        item.nik,
+        batch.purpose,
+        item.claims,
+        batch.consent if item.consent is UNSET else item.consent,
+        item.channel,
+        item.operator,
+        item.on_behalf_of,
+        item.previous,
+        item.newborn,
+    )
+    _check(question, batch.purpose)
+    return item.ref, question
+
+
+def identifier(name: str, text: str) -> str:
+    """`text` when it is a free identifier: `[A-Za-z0-9._-]{1,64}`, no run of 16 digits. Raises Refused(MALFORMED_REQUEST)."""
+    _identify(name, text)
+    return text
+
+
+def _identify(name: str, text: str) -> None:
+    if not _identifier(text) or _long_digits(text):
+        raise Refused(Cause.MALFORMED_REQUEST, members=[name])
+
+
+def _check(question: Question, purpose: str) -> None:
+    wrong: list[str] = []
+    if not _identifier(purpose):
+        wrong.append("purpose")
+    for name, value in question.claims.items():
+        if name not in _known:
+            wrong.append(f"claims.{name}" if _identifier(name) and not _long_digits(name) else "claims")
+        elif not value or len(value) > TEXT or not value.isprintable():
+            wrong.append(f"claims.{name}")
+        elif name in _codes:
+            if not _codes[name](value):
+                wrong.append(f"claims.{name}")
+        elif name == "birth_date" and not _is_date(value):
+            wrong.append("claims.birth_date")
+    consent = question.consent
+    if consent is not UNSET:
+        if not _identifier(consent.basis):
+            wrong.append("consent.basis")
+        if consent.reference is not UNSET and (not _identifier(consent.reference) or _long_digits(consent.reference)):
+            wrong.append("consent.reference")
+    for name, text in (
+        ("channel", question.channel),
+        ("operator", question.operator),
+        ("on_behalf_of", question.on_behalf_of),
+        ("previous", question.previous),
+    ):
+        if text is not UNSET and (not _identifier(text) or _long_digits(text)):
+            wrong.append(name)
+    if question.nik is None and question.newborn is not True:
+        wrong.append("nik")
+    if wrong:
+        raise Refused(Cause.MALFORMED_REQUEST, members=sorted(set(wrong)))
+    if question.nik is None:
+        raise Refused(Cause.NIK_NOT_YET_ISSUED)
+
+
+def _is_date(text: str) -> bool:
+    if not _date(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

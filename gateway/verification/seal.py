@@ -1,0 +1,159 @@
+"""What is handed to the seal, and what comes back? Values only; who decides is `sealer`, who writes is the store.
+
+One `Submission` is one call of one caller; it carries one `Draft` for every outcome that must be sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gateway.allowance.account import Account, Reading, Room
+from gateway.errors import Refusal
+from gateway.ledger.entry import Entry
+from gateway.ledger.merkle import Frontier
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a wrong guess would cost: the budget's keyed tag (16 bytes), its size, the cost (0: not wrong) and the
+    keyed hash of the guess (8 bytes).
+    """
+
+    tag: bytes
+    budget: int
+    cost: int
+    guess: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One outcome before the seal: an answer's members, or a refusal (exactly one of the two).
+
+    `id` names entry and answer; `nonce` (32 bytes) and `request` (digest, 32 bytes) bind the question. `room` is None
+    for what costs no allowance. `private` is the private part of the entry, `ref` a batch item's name.
+    """
+
+    id: str
+    kind: str
+    agreement: str
+    purpose: str
+    nonce: bytes
+    request: bytes
+    private: Mapping[str, Any]
+    answer: Mapping[str, Any] | None = None
+    refusal: Refusal | None = None
+    account: str = ""
+    room: Room | None = None
+    attempt: Attempt | None = None
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """An `Idempotency-Key`: its id (16 bytes, bound to the partner) and the keyed hash of the body (32 bytes)."""
+
+    key: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One call: who, in which language, under which epochs it was decided, until when those hold, and its outcomes.
+
+    `epochs` maps scopes ("house", "partner:<id>") to the counts read; `expires` is the token's `exp`, `ends` the end of
+    the agreement's term (microseconds; 0: none). `proofs` are (id, expires, kind). `whole`: a batch that may not be cut.
+    `batch`: the outcomes are the items of one body. `actor` is `<partner>/<client>`.
+    """
+
+    actor: str
+    language: str
+    epochs: Mapping[str, int]
+    expires: int
+    ends: int
+    proofs: tuple[tuple[bytes, int, str], ...]
+    drafts: tuple[Draft, ...]
+    batch: bool = False
+    whole: bool = False
+    repeat: Repeat | None = None
+    envelope: Draft | None = None  # what a batch is refused with as a whole
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What may now leave the house: HTTP status, JSON body, the allowance's readings, seconds for Retry-After."""
+
+    status: int
+    body: bytes
+    readings: tuple[Reading, ...] = ()
+    retry_after: int = 0
+    cause: str = ""  # the refusal's slug; empty for an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Something that the call was decided on has changed since: decide again. `epochs` are the counts of now."""
+
+    epochs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """This one submission cannot be sealed (it poisons a transaction); nothing of it was."""
+
+    fault: str
+
+
+Outcome = Sealed | Moved | Failed
+
+
+@dataclass(slots=True)
+class Changes:
+    """Everything one seal writes."""
+
+    proofs: dict[bytes, int]
+    repeats: list[tuple[bytes, bytes, int, bytes, int]]  # key, body hash, status, sealed answer, expires
+    accounts: dict[str, Account]
+    attempts: dict[bytes, tuple[bytes, int]]  # tag → (row, expires)
+    entries: list[Entry]
+    frontier: Frontier
+
+
+class SealTransaction(Protocol):
+    """One transaction under the sealing lock. Reads come first, `write` once, then commit on leaving."""
+
+    def epochs(self, scopes: Collection[str]) -> tuple[int, Mapping[str, int]]:
+        """(database time in microseconds, the counts of these scopes; a scope never counted is 0)."""
+
+    def known_proofs(self, ids: Collection[bytes]) -> set[bytes]:
+        """Those of `ids` that were used before."""
+
+    def repeats(self, keys: Collection[bytes]) -> Mapping[bytes, tuple[bytes, int, bytes]]:
+        """Stored (body hash, status, sealed answer) of these idempotency keys."""
+
+    def accounts(self, ids: Collection[str]) -> Mapping[str, Account]:
+        """The accounts that exist."""
+
+    def attempts(self, tags: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """The attempt rows that exist."""
+
+    def frontier(self) -> Frontier:
+        """The ledger's head."""
+
+    def write(self, changes: Changes) -> None:
+        """Make everything part of the transaction."""
+
+
+class SealStore(Protocol):
+    """The port through which the seal reaches a database."""
+
+    def transaction(self) -> AbstractContextManager[SealTransaction]:
+        """A transaction under the sealing lock; commits on leaving, rolls back on an exception.
+
+        Raises StoreUnavailable, or CommitUnknown when the connection was lost at COMMIT.
+        """
+
+    def holds(self, entry: str) -> bool:
+        """Whether the ledger has an entry of this id (looked up under the lock, after whatever came before)."""

@@ -1,0 +1,309 @@
+"""Step 7: what may leave, exactly? Decides a whole batch of submissions inside one transaction, always in this order:
+
+a epochs and terms · b proof ids · c idempotency keys · d allowance and attempts · e ledger · f commit, durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from gateway.allowance import attempts as budget
+from gateway.allowance.account import Account, Room, Shortage, readings, spend
+from gateway.clock import DAY, SECOND, Entropy, rfc3339, rfc3339_seconds
+from gateway.errors import Cause, CommitUnknown, GatewayError, Refusal, StoreUnavailable
+from gateway.keyring import Job, Keyring
+from gateway.keyring.keys import SealBroken, b64u
+from gateway.ledger.canonical import digest
+from gateway.ledger.entry import Entry, Kind, make_entry, private_bytes
+from gateway.ledger.merkle import Frontier
+from gateway.verification.seal import (
+    Changes,
+    Draft,
+    Failed,
+    Moved,
+    Outcome,
+    Sealed,
+    SealStore,
+    SealTransaction,
+    Submission,
+)
+
+REPEAT_LIFE = DAY
+ALLOWANCE_CAUSES = {
+    "burst": Cause.RATE_EXCEEDED,
+    "day": Cause.ALLOWANCE_EXHAUSTED,
+    "month": Cause.ALLOWANCE_EXHAUSTED,
+    "balance": Cause.BALANCE_EXHAUSTED,
+}
+ProblemWriter = Callable[[Refusal, str, str], tuple[int, dict[str, Any]]]
+"""(refusal, language, id) → (HTTP status, problem document); given by `build`, for its texts live in `web/`."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class _Books:
+    """What a transaction has read, as it changes while the submissions are decided one after another."""
+
+    now: int
+    epochs: Mapping[str, int]
+    used: set[bytes]
+    stored: Mapping[bytes, tuple[bytes, int, bytes]]
+    accounts: dict[str, Account]
+    guesses: dict[bytes, bytes]
+    frontier: Frontier
+    proofs: dict[bytes, int] = field(default_factory=dict)
+    repeats: dict[bytes, tuple[bytes, bytes, int, bytes, int]] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    charged: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+
+class Sealer:
+    """Seals submissions. One thread at a time may call `seal`."""
+
+    def __init__(self, store: SealStore, keyring: Keyring, entropy: Entropy, problem: ProblemWriter) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._entropy = entropy
+        self._problem = problem
+
+    def seal(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """One outcome for each submission, all durable. Raises StoreUnavailable or CommitUnknown: then none may leave.
+
+        When the transaction fails for another reason, each is tried alone, and only the offender has Failed.
+        """
+        try:
+            return self._seal(submissions)
+        except GatewayError:
+            raise
+        except Exception as fault:
+            if len(submissions) == 1:
+                return [Failed(type(fault).__name__)]
+            return [outcome for submission in submissions for outcome in self.seal([submission])]
+
+    def _seal(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        books: _Books | None = None
+        outcomes: list[Outcome] = []
+        try:
+            with self._store.transaction() as transaction:
+                books = self._open(transaction, submissions)
+                outcomes = [self._decide(submission, books) for submission in submissions]
+                books.frontier.append([entry.hash for entry in books.entries])  # e
+                transaction.write(
+                    Changes(
+                        books.proofs,
+                        list(books.repeats.values()),
+                        {id: books.accounts[id] for id in sorted(books.touched)},
+                        dict(sorted(books.charged.items())),
+                        books.entries,
+                        books.frontier,
+                    )
+                )
+            # f: leaving the block has committed, durably
+        except CommitUnknown as unknown:
+            if unknown.local or books is None or not books.entries or not self._found(books.entries[-1].id, unknown):
+                raise
+        return outcomes
+
+    def _found(self, entry: str, unknown: CommitUnknown) -> bool:
+        """Whether the seal that ended in `unknown` is in the ledger after all; when that cannot be said, still unknown."""
+        try:
+            return self._store.holds(entry)
+        except StoreUnavailable:
+            raise unknown from None
+
+    @staticmethod
+    def _open(transaction: SealTransaction, submissions: Sequence[Submission]) -> _Books:
+        """Read everything that the submissions need, each kind in one query, in sorted order."""
+        now, epochs = transaction.epochs(sorted({scope for each in submissions for scope in each.epochs}))
+        proofs = sorted({proof[0] for each in submissions for proof in each.proofs})
+        keys = sorted({each.repeat.key for each in submissions if each.repeat})
+        drafts = [draft for each in submissions for draft in each.drafts]
+        accounts = sorted({draft.account for draft in drafts if draft.room})
+        tags = sorted({draft.attempt.tag for draft in drafts if draft.attempt})
+        return _Books(
+            now,
+            epochs,
+            transaction.known_proofs(proofs) if proofs else set(),
+            transaction.repeats(keys) if keys else {},
+            dict(transaction.accounts(accounts)) if accounts else {},
+            dict(transaction.attempts(tags)) if tags else {},
+            transaction.frontier(),
+        )
+
+    def _decide(self, submission: Submission, books: _Books) -> Outcome:
+        if any(books.epochs.get(scope, 0) != count for scope, count in submission.epochs.items()):  # a
+            return Moved({scope: books.epochs.get(scope, 0) for scope in submission.epochs})
+        refusal = self._expired(submission, books) or self._replayed(submission, books)
+        if refusal is not None:
+            return self._refuse_call(submission, refusal, books)
+        if submission.repeat is not None:  # c
+            earlier = books.stored.get(submission.repeat.key)
+            if earlier is not None:
+                return self._repeat(submission, earlier, books)
+            if submission.repeat.key in books.repeats:
+                return self._refuse_call(submission, Refusal(Cause.IDEMPOTENCY_IN_PROGRESS), books)
+        if submission.whole and (refusal := self._too_large(submission, books)) is not None:  # d
+            return self._refuse_call(submission, refusal, books)
+        return self._settle(submission, books)
+
+    @staticmethod
+    def _expired(submission: Submission, books: _Books) -> Refusal | None:
+        """The token's and the agreement's end, against database time."""
+        if submission.expires and submission.expires <= books.now:
+            return Refusal(Cause.INVALID_TOKEN, {"fault": "the token has expired"})
+        if submission.ends and submission.ends <= books.now:
+            return Refusal(Cause.AGREEMENT_NOT_IN_FORCE, {"state": "expired", "restore": ["renew_agreement"]})
+        return None
+
+    @staticmethod
+    def _replayed(submission: Submission, books: _Books) -> Refusal | None:  # b
+        for id, expires, kind in submission.proofs:
+            if id in books.used:
+                if kind == "assertion":
+                    return Refusal(Cause.INVALID_TOKEN, {"fault": "the assertion's jti was used before"})
+                return Refusal(Cause.INVALID_DPOP_PROOF, {"fault": "the proof's jti was used before"})
+            books.used.add(id)
+            books.proofs[id] = expires
+        return None
+
+    def _repeat(self, submission: Submission, earlier: tuple[bytes, int, bytes], books: _Books) -> Outcome:
+        body_hash, status, sealed = earlier
+        assert submission.repeat is not None  # noqa: S101  for the type checker: the caller has looked
+        if body_hash != submission.repeat.body:
+            return self._refuse_call(submission, Refusal(Cause.IDEMPOTENCY_CONFLICT), books)
+        key = self._keyring.opener(Job.IDEMPOTENCY, sealed)
+        try:
+            body = key.open(sealed, submission.repeat.key)
+        except SealBroken:
+            return self._refuse_call(submission, Refusal(Cause.IDEMPOTENCY_CONFLICT), books)
+        draft = submission.drafts[0]
+        self._append(
+            submission, replace(draft, kind=Kind.REPEAT, private={**draft.private, "outcome": "repeat"}), {}, books
+        )
+        return Sealed(status, body, self._readings(draft, books))
+
+    @staticmethod
+    def _too_large(submission: Submission, books: _Books) -> Refusal | None:
+        """Whether a batch that may not be cut is larger than what is left of its allowance."""
+        billable = [draft for draft in submission.drafts if draft.answer is not None and draft.room is not None]
+        if not billable:
+            return None
+        first = billable[0]
+        assert first.room is not None  # noqa: S101  just selected
+        room = spend(books.accounts.get(first.account, Account()), first.room, books.now, len(billable))
+        return _shortage(room, books.now) if isinstance(room, Shortage) else None
+
+    def _settle(self, submission: Submission, books: _Books) -> Sealed:
+        results = [self._settle_draft(submission, draft, books) for draft in submission.drafts]
+        last = submission.drafts[-1]
+        shown = self._readings(last, books)
+        if not submission.batch:
+            status, document, refusal = results[0]
+            sealed = Sealed(status, _encode(document), shown, *_retry(refusal))
+        else:
+            items = [
+                {"ref": draft.ref, **document} if draft.ref is not None else document
+                for draft, (_, document, _) in zip(submission.drafts, results, strict=True)
+            ]
+            sealed = Sealed(200, _encode({"items": items}), shown)
+        if submission.repeat is not None and sealed.status == 200:  # noqa: PLR2004  refusals are decided afresh
+            key = self._keyring.sealer(Job.IDEMPOTENCY)
+            repeat = submission.repeat
+            kept = key.seal(sealed.body, repeat.key, self._entropy)
+            books.repeats[repeat.key] = (repeat.key, repeat.body, sealed.status, kept, books.now + REPEAT_LIFE)
+        return sealed
+
+    def _settle_draft(
+        self, submission: Submission, draft: Draft, books: _Books
+    ) -> tuple[int, Mapping[str, Any], Refusal | None]:
+        refusal = draft.refusal or self._charge(draft, books)
+        if refusal is not None:
+            status, document = self._refuse(submission, draft, refusal, books)
+            return status, document, refusal
+        answer: dict[str, Any] = {
+            "id": draft.id,
+            **(draft.answer or {}),
+            "answered_at": rfc3339(books.now),
+            "nonce": b64u(draft.nonce),
+            "billed": draft.room is not None,
+        }
+        answer["entry"] = self._append(submission, draft, answer, books)
+        return 200, answer, None
+
+    @staticmethod
+    def _charge(draft: Draft, books: _Books) -> Refusal | None:
+        """Spend where there is room for all of it: attempt budget and allowance are looked at first, then both charged."""
+        if draft.room is None:
+            return None
+        attempt, guesses = draft.attempt, ()
+        if attempt is not None:
+            guesses = budget.decode(books.guesses.get(attempt.tag, b""), books.now)
+            if budget.spent(guesses) >= attempt.budget:
+                moment = rfc3339_seconds(budget.resets_at(guesses, attempt.budget))
+                return Refusal(Cause.ATTEMPTS_EXHAUSTED, {"resets_at": moment})
+        spent = spend(books.accounts.get(draft.account, Account()), draft.room, books.now)
+        if isinstance(spent, Shortage):
+            return _shortage(spent, books.now)
+        books.accounts[draft.account] = spent
+        books.touched.add(draft.account)
+        if attempt is not None and attempt.cost:
+            row = budget.encode(budget.charge(guesses, attempt.cost, attempt.guess, books.now))
+            books.guesses[attempt.tag] = row
+            books.charged[attempt.tag] = (row, books.now + budget.WINDOW + SECOND)
+        return None
+
+    def _refuse_call(self, submission: Submission, refusal: Refusal, books: _Books) -> Sealed:
+        draft = submission.envelope or submission.drafts[0]
+        status, document = self._refuse(submission, draft, refusal, books)
+        return Sealed(status, _encode(document), self._readings(draft, books), *_retry(refusal))
+
+    def _refuse(
+        self, submission: Submission, draft: Draft, refusal: Refusal, books: _Books
+    ) -> tuple[int, dict[str, Any]]:
+        status, document = self._problem(refusal, submission.language, draft.id)
+        document |= {"id": draft.id, "nonce": b64u(draft.nonce), "billed": False}
+        kept = replace(draft, kind=Kind.REFUSAL, private={**draft.private, "outcome": str(refusal.cause)})
+        document["entry"] = self._append(submission, kept, document, books)
+        return status, document
+
+    def _append(self, submission: Submission, draft: Draft, document: Mapping[str, Any], books: _Books) -> str:
+        entry = make_entry(
+            kind=draft.kind,
+            id=draft.id,
+            at=books.now,
+            actor=submission.actor,
+            agreement=draft.agreement,
+            purpose=draft.purpose,
+            answer=digest(document),
+            request=draft.request,
+            private=private_bytes(self._entropy.bytes(32), draft.private),
+        )
+        books.entries.append(entry)
+        return b64u(entry.hash)
+
+    @staticmethod
+    def _readings(draft: Draft, books: _Books) -> tuple[Any, ...]:
+        room: Room | None = draft.room
+        return readings(books.accounts.get(draft.account, Account()), room, books.now) if room else ()
+
+
+def _shortage(shortage: Shortage, now: int) -> Refusal:
+    facts: dict[str, Any] = {"limit": shortage.limit}
+    if shortage.resets_at:
+        facts["resets_at"] = rfc3339_seconds(shortage.resets_at + SECOND - 1)
+        facts["retry_after"] = max(-(-(shortage.resets_at - now) // SECOND), 1)
+    return Refusal(ALLOWANCE_CAUSES[shortage.limit], facts)
+
+
+def _retry(refusal: Refusal | None) -> tuple[int, str]:
+    """(seconds for Retry-After, the slug)."""
+    if refusal is None:
+        return 0, ""
+    after = refusal.facts.get("retry_after", 0)
+    return after if isinstance(after, int) else 0, str(refusal.cause)

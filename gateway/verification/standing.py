@@ -1,0 +1,105 @@
+"""What stands behind a caller: its client, its partner with agreements, and the epochs at which those were read.
+
+Steps 3 and 4 read this from memory; the seal refuses what was decided on an older epoch, and then it is read anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.clock import SECOND, Clock
+from gateway.oauth.client import Client
+from gateway.partners.agreement import Partner
+
+HOUSE = "house"
+_UNKNOWN_LIFE = SECOND  # an unknown client is asked for in the database at most once a second
+
+
+def partner_scope(partner: str) -> str:
+    """The epoch scope of a partner."""
+    return f"partner:{partner}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A client and its partner as they were at `epochs`."""
+
+    client: Client
+    partner: Partner
+    epochs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Until when a regency's records are known to be complete (microseconds), and whether a gap is open."""
+
+    complete_until: int
+    gap: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the register holds for a batch: index → (record id, sealed record); earlier entries by id → (leaf, private);
+    watermarks by regency, not newer than the records.
+    """
+
+    records: Mapping[bytes, tuple[int, bytes]]
+    earlier: Mapping[str, tuple[bytes, bytes | None]]
+    watermarks: Mapping[str, Watermark]
+
+
+class Reading(Protocol):
+    """The port through which the corridor reads; every call is one trip to the database for all of a batch."""
+
+    async def standing(self, client_id: str) -> Standing | None:
+        """The client, or None when there is none. Raises StoreUnavailable."""
+
+    async def find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> Found:
+        """Records by index, earlier entries by id, and the watermarks. Raises StoreUnavailable."""
+
+
+class Directory:
+    """Standings in memory, read once and kept until the seal says that they have moved."""
+
+    def __init__(self, reading: Reading, clock: Clock, house_moved: Callable[[], None]) -> None:
+        """`house_moved` is called when the house's own epoch has moved: policies are to be read anew."""
+        self._reading = reading
+        self._clock = clock
+        self._house_moved = house_moved
+        self._known: dict[str, Standing] = {}
+        self._unknown: dict[str, int] = {}
+
+    def recall(self, client_id: str) -> Standing | None:
+        """The standing when it is in memory."""
+        return self._known.get(client_id)
+
+    async def standing(self, client_id: str) -> Standing | None:
+        """The standing, from memory or the database; None when there is no such client."""
+        known = self._known.get(client_id)
+        if known is not None:
+            return known
+        now = self._clock.now()
+        if self._unknown.get(client_id, 0) > now:
+            return None
+        found = await self._reading.standing(client_id)
+        if found is None:
+            if len(self._unknown) > 10_000:  # noqa: PLR2004  names that anyone may invent must not fill the memory
+                self._unknown.clear()
+            self._unknown[client_id] = now + _UNKNOWN_LIFE
+        else:
+            self._known[client_id] = found
+        return found
+
+    def forget(self, epochs: Mapping[str, int]) -> None:
+        """Drop every standing that was read at other counts than `epochs`."""
+        stale = [
+            client_id
+            for client_id, standing in self._known.items()
+            if any(standing.epochs.get(scope, count) != count for scope, count in epochs.items())
+        ]
+        if any(self._known[client_id].epochs.get(HOUSE) != epochs.get(HOUSE) for client_id in stale):
+            self._house_moved()
+        for client_id in stale:
+            del self._known[client_id]

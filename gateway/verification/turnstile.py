@@ -1,0 +1,112 @@
+"""Which calls go through the corridor together? Those that arrive while others are under way wait, and go as one batch.
+
+Single requests before batches; fair among clients; a bounded queue: a predicted wait over 250 ms is refused at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.clock import SECOND, Clock
+from gateway.errors import CallerGone, Cause, Refused
+
+MOST = 128  # questions in one batch of single requests
+LANES = 2  # batches under way at once: one is looked up while the other is sealed
+PATIENCE = SECOND // 4
+_SMOOTHING = 0.1
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One call that waits: whose it is, how many questions it has, whether its caller has gone away."""
+
+    client: str
+    size: int
+    call: Any
+    gone: Callable[[], bool]
+    outcome: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Turnstile:
+    """Gathers calls and lets `settle` have them in batches."""
+
+    def __init__(self, settle: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]], clock: Clock) -> None:
+        self._settle = settle
+        self._clock = clock
+        self._singles: OrderedDict[str, deque[Ticket]] = OrderedDict()
+        self._batches: OrderedDict[str, deque[Ticket]] = OrderedDict()
+        self._waiting = 0  # questions that wait
+        self._pace = 100.0  # microseconds a question, measured
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._ended = 0
+
+    async def enter(self, client: str, size: int, call: Any, gone: Callable[[], bool]) -> Any:  # noqa: ANN401
+        """The outcome of `call`. Raises Refused(OVERLOADED) when the wait would be too long."""
+        wait = self._waiting * self._pace
+        if wait > PATIENCE and self._waiting > MOST:
+            raise Refused(Cause.OVERLOADED, retry_after=max(int(wait // SECOND), 1))
+        ticket = Ticket(client, size, call, gone)
+        lane = self._singles if size == 1 else self._batches
+        queue = lane.get(client)
+        if queue is None:
+            queue = lane[client] = deque()
+        queue.append(ticket)
+        self._waiting += size
+        # Not at once: whoever else is ready in this turn of the loop shall go with the same batch.
+        asyncio.get_running_loop().call_soon(self._open)
+        return await ticket.outcome
+
+    def _open(self) -> None:
+        while len(self._under_way) < LANES and (batch := self._take()):
+            task = asyncio.create_task(self._pass(batch))
+            self._under_way.add(task)
+            task.add_done_callback(self._close)
+
+    def _close(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._open()
+
+    def _take(self) -> list[Ticket]:
+        """The next batch: singles in turn, one a client and round; else one whole call of many questions."""
+        batch: list[Ticket] = []
+        while self._singles and len(batch) < MOST:
+            client, queue = self._singles.popitem(last=False)
+            batch.append(queue.popleft())
+            if queue:
+                self._singles[client] = queue
+        if not batch and self._batches:
+            client, queue = self._batches.popitem(last=False)
+            batch.append(queue.popleft())
+            if queue:
+                self._batches[client] = queue
+        self._waiting -= sum(ticket.size for ticket in batch)
+        return batch
+
+    async def _pass(self, batch: list[Ticket]) -> None:
+        here: list[Ticket] = []
+        for ticket in batch:
+            if ticket.gone():
+                ticket.outcome.set_exception(CallerGone())
+            else:
+                here.append(ticket)
+        if not here:
+            return
+        began = self._clock.now()
+        try:
+            outcomes = await self._settle([ticket.call for ticket in here])
+        except Exception as fault:  # noqa: BLE001  whatever it is, it belongs to those who wait
+            for ticket in here:
+                if not ticket.outcome.done():
+                    ticket.outcome.set_exception(fault)
+            return
+        for ticket, outcome in zip(here, outcomes, strict=True):
+            if not ticket.outcome.done():
+                ticket.outcome.set_result(outcome)
+        now = self._clock.now()
+        took = (now - max(began, self._ended)) / sum(ticket.size for ticket in here)
+        self._ended = now
+        self._pace += _SMOOTHING * (took - self._pace)

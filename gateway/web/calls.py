@@ -1,0 +1,195 @@
+"""What happens to one call of a partner between its headers and its answer? The routes that need a token, as bare ASGI.
+
+The order is the corridor's: 1 identify before any body is read, 2 parse, 3–7 in `verification`, 8 answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from hashlib import sha256
+
+import structlog
+from litestar.types import Receive, Scope, Send
+from msgspec import UNSET
+
+from gateway.clock import SECOND, uuid7
+from gateway.errors import CallerGone, Cause, CommitUnknown, Refusal, Refused, StoreUnavailable
+from gateway.ledger.canonical import canonical
+from gateway.oauth.client import Caller
+from gateway.verification.corridor import Asked, Call
+from gateway.verification.request import parse_batch, parse_item, parse_question
+from gateway.verification.seal import Repeat, Sealed
+from gateway.web.exchange import JSON, PROBLEM, encode, has_gone, peer, read_body, send_response
+from gateway.web.headers import (
+    Headers,
+    address,
+    challenge,
+    check_digest,
+    idempotency_key,
+    language,
+    parse_headers,
+    rate_limit,
+    request_id,
+)
+from gateway.web.rooms import Rooms
+
+SCOPE = "nik.verify"
+_log = structlog.get_logger("gateway.web")
+Ask = Callable[[str, Caller, str, Headers, Receive], Awaitable[Sealed]]
+
+
+class Calls:
+    """The routes under `/v1` that partners call."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    async def verify(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/verifications`."""
+        await self._exchange(scope, receive, send, "POST", "/v1/verifications", self._verify)
+
+    async def verify_batch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/verifications/batch`."""
+        await self._exchange(scope, receive, send, "POST", "/v1/verifications/batch", self._verify_batch)
+
+    async def agreement(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`GET /v1/agreement`."""
+        await self._exchange(scope, receive, send, "GET", "/v1/agreement", self._agreement)
+
+    async def usage(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`GET /v1/usage`."""
+        await self._exchange(scope, receive, send, "GET", "/v1/usage", self._usage)
+
+    async def _exchange(  # noqa: PLR0913  ASGI's three and what the route is
+        self, scope: Scope, receive: Receive, send: Send, method: str, path: str, ask: Ask
+    ) -> None:
+        rooms = self._rooms
+        began = rooms.clock.now()
+        headers = parse_headers(scope["headers"])
+        tongue = language(headers.accept_language)
+        id = uuid7(began, rooms.entropy)
+        partner = ""
+        try:
+            if scope["method"] != method:
+                raise Refused(Cause.METHOD_NOT_ALLOWED, allowed=[method])
+            caller = await self._identify(headers, method, path, address(peer(scope), headers, rooms.proxies))
+            partner = caller.partner
+            sealed = await ask(id, caller, tongue, headers, receive)
+        except Refused as refused:
+            sealed = self._unsealed(refused.refusal, tongue, id)
+        except CommitUnknown:
+            sealed = self._unsealed(Refusal(Cause.LEDGER_UNAVAILABLE, {"retry_after": 1}), tongue, id, unknown=True)
+        except StoreUnavailable:
+            sealed = self._unsealed(Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), tongue, id)
+        except CallerGone:
+            return
+        except Exception:
+            _log.exception("a call failed", route=path, call=id)
+            sealed = self._unsealed(Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), tongue, id, unknown=True)
+        kind = JSON if not sealed.cause else PROBLEM
+        common = [(b"x-request-id", request_id(headers, id).encode()), *rate_limit(sealed.readings)]
+        if sealed.status == 401:  # noqa: PLR2004  RFC 9110 §15.5.2
+            common.append((b"www-authenticate", challenge(Cause(sealed.cause), rooms.issuer)))
+            if sealed.cause == Cause.USE_DPOP_NONCE:
+                common.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
+        elif sealed.status == 405:  # noqa: PLR2004  RFC 9110 §15.5.6
+            common.append((b"allow", method.encode()))
+        if sealed.retry_after:
+            common.append((b"retry-after", str(sealed.retry_after).encode()))
+        if len(headers.interaction_id) == 36:  # noqa: PLR2004  a UUID, echoed for those who trace by it
+            common.append(
+                (b"x-fapi-interaction-id", request_id(Headers(request_id=headers.interaction_id), id).encode())
+            )
+        await send_response(send, sealed.status, sealed.body, kind, tuple(common))
+        rooms.metrics.note(path, sealed.cause or "answer", partner, (rooms.clock.now() - began) / SECOND)
+
+    async def _identify(self, headers: Headers, method: str, path: str, origin: str) -> Caller:  # 1
+        rooms = self._rooms
+        await rooms.door.admit_address(origin)
+        try:
+            caller = rooms.identifier.identify(headers.authorization, headers.dpop, method, path, origin)
+        except Refused as refused:
+            rooms.unidentified[refused.refusal.cause] = rooms.unidentified.get(refused.refusal.cause, 0) + 1
+            await rooms.door.count_failure(origin)
+            raise
+        await rooms.door.admit_client(caller.client_id)
+        return caller
+
+    def _unsealed(self, refusal: Refusal, tongue: str, id: str, *, unknown: bool = False) -> Sealed:
+        """A refusal for which no seal could be had, or whose caller is not known."""
+        status, document = self._rooms.problems(refusal, tongue, id)
+        if unknown:
+            document["billed"] = None
+        after = refusal.facts.get("retry_after", 0)
+        return Sealed(status, encode(document), (), after if isinstance(after, int) else 0, refusal.cause)
+
+    async def _verify(self, id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:
+        call, body = await self._begin(id, caller, tongue, headers, receive)
+        if call.refusal is None:
+            try:
+                question = parse_question(body)  # 2
+                call = replace(call, asked=(Asked(question, None, canonical(question)),), purpose=question.purpose)
+            except Refused as refused:
+                call = replace(call, refusal=refused.refusal)
+        return await self._rooms.corridor.verify(call, lambda: has_gone(receive))
+
+    async def _verify_batch(self, id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:
+        call, body = await self._begin(id, caller, tongue, headers, receive)
+        if call.refusal is None:
+            try:
+                batch = parse_batch(body)
+            except Refused as refused:
+                call = replace(call, refusal=refused.refusal)
+            else:
+                asked = []
+                for raw in batch.items:
+                    try:
+                        ref, question = parse_item(raw, batch)
+                        asked.append(Asked(question, None if ref is UNSET else ref, canonical(question)))
+                    except Refused as refused:
+                        asked.append(Asked(refused.refusal, None, bytes(raw)))
+                call = replace(
+                    call, asked=tuple(asked), batch=True, whole=batch.partial is not True, purpose=batch.purpose
+                )
+        return await self._rooms.corridor.verify(call, lambda: has_gone(receive))
+
+    async def _begin(
+        self, id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive
+    ) -> tuple[Call, bytes]:
+        """The call with its body read; what is wrong with the call as a whole becomes its refusal."""
+        refusal: Refusal | None = None
+        body = b""
+        repeat: Repeat | None = None
+        try:
+            body = await read_body(receive, headers.content_length)
+            if SCOPE not in caller.scopes:
+                raise Refused(Cause.INSUFFICIENT_SCOPE, scope=SCOPE)
+            if headers.content_type.partition(";")[0].strip().lower() != "application/json":
+                raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])
+            if headers.content_digest:
+                check_digest(headers.content_digest, body)
+            key = idempotency_key(headers.idempotency_key)
+            if key is not None:
+                repeat = Repeat(
+                    sha256(f"{caller.partner}\0{key}".encode()).digest()[:16], self._rooms.idempotency.mac(body)
+                )
+        except Refused as refused:
+            refusal = refused.refusal
+        return Call(
+            id, caller, tongue, (Asked(refusal or _NOTHING, None, body),), body, repeat=repeat, refusal=refusal
+        ), body
+
+    async def _agreement(self, id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:  # noqa: ARG002
+        if SCOPE not in caller.scopes:
+            return await self._rooms.plain.refuse(id, caller, tongue, _NO_SCOPE, b"")
+        return await self._rooms.plain.agreement(id, caller, tongue)
+
+    async def _usage(self, id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:  # noqa: ARG002
+        if SCOPE not in caller.scopes:
+            return await self._rooms.plain.refuse(id, caller, tongue, _NO_SCOPE, b"")
+        return await self._rooms.plain.usage(id, caller, tongue)
+
+
+_NO_SCOPE = Refusal(Cause.INSUFFICIENT_SCOPE, {"scope": SCOPE})
+_NOTHING = Refusal(Cause.MALFORMED_REQUEST, {"members": ["body"]})

@@ -1,0 +1,155 @@
+"""What do the headers of a call say, and which does every answer carry? Parsed once, in one pass over the raw list."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from gateway.allowance.account import Reading
+from gateway.errors import Cause, Refused
+
+_identifier = re.compile(r"[A-Za-z0-9._-]{1,64}\Z").match
+_long_digits = re.compile(r"[0-9]{16}").search
+_digest = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]*):")
+ALGORITHMS = "ES256 PS256 EdDSA Ed25519"
+
+
+@dataclass(slots=True)
+class Headers:
+    """The headers that matter here; repeated ones stay lists, for twice is not once."""
+
+    authorization: list[str] = field(default_factory=list)
+    dpop: list[str] = field(default_factory=list)
+    content_type: str = ""
+    content_length: int = -1
+    content_digest: str = ""
+    idempotency_key: list[str] = field(default_factory=list)
+    accept_language: str = ""
+    request_id: str = ""
+    interaction_id: str = ""
+    forwarded_for: str = ""
+
+
+def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers of an ASGI scope (names are lower-case there)."""
+    headers = Headers()
+    for name, value in raw:
+        if name == b"authorization":
+            headers.authorization.append(value.decode("latin-1"))
+        elif name == b"dpop":
+            headers.dpop.append(value.decode("latin-1"))
+        elif name == b"content-type":
+            headers.content_type = value.decode("latin-1")
+        elif name == b"content-length":
+            headers.content_length = int(value) if value.isdigit() else -1
+        elif name == b"idempotency-key":
+            headers.idempotency_key.append(value.decode("latin-1"))
+        elif name == b"accept-language":
+            headers.accept_language = value.decode("latin-1")
+        elif name == b"x-request-id":
+            headers.request_id = value.decode("latin-1")
+        elif name == b"content-digest":
+            headers.content_digest = value.decode("latin-1")
+        elif name == b"x-fapi-interaction-id":
+            headers.interaction_id = value.decode("latin-1")
+        elif name == b"x-forwarded-for":
+            headers.forwarded_for = value.decode("latin-1")
+    return headers
+
+
+def language(accept: str) -> str:
+    """ "id" or "en", whichever `Accept-Language` (RFC 9110 §12.5.4) prefers; Indonesian when it says nothing of either."""
+    best, best_quality = "id", 0.0
+    for part in accept.split(",")[:20] if accept else ():
+        tag, _, weight = part.partition(";")
+        primary = tag.strip().lower().partition("-")[0]
+        if primary not in {"id", "in", "en"}:
+            continue
+        try:
+            quality = float(weight.partition("=")[2]) if weight else 1.0
+        except ValueError:
+            continue
+        if quality > best_quality:
+            best, best_quality = "en" if primary == "en" else "id", quality
+    return best
+
+
+def address(peer: str, headers: Headers, proxies: Sequence[IPv4Network | IPv6Network]) -> str:
+    """The caller's address: the peer's own, or what a listed proxy says is the last hop that is not a listed proxy."""
+    if not proxies or not headers.forwarded_for or not _listed(peer, proxies):
+        return peer
+    for hop in reversed(headers.forwarded_for.split(",")):
+        candidate = hop.strip()
+        try:
+            ip_address(candidate)
+        except ValueError:
+            break  # beyond a hop that is no address nothing can be believed
+        peer = candidate
+        if not _listed(candidate, proxies):
+            break
+    return peer
+
+
+def _listed(text: str, proxies: Sequence[IPv4Network | IPv6Network]) -> bool:
+    found = ip_address(text)
+    return any(found in network for network in proxies)
+
+
+def idempotency_key(values: list[str]) -> str | None:
+    """The key of a call, None without one. Raises Refused(MALFORMED_REQUEST)."""
+    if not values:
+        return None
+    text = values[0]
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    if len(values) > 1 or not _identifier(text) or _long_digits(text):
+        raise Refused(Cause.MALFORMED_REQUEST, members=["Idempotency-Key"])
+    return text
+
+
+def request_id(headers: Headers, fallback: str) -> str:
+    """The caller's own `X-Request-Id` when it is a free identifier, else `fallback`."""
+    text = headers.request_id
+    return text if text and _identifier(text) and not _long_digits(text) else fallback
+
+
+def check_digest(header: str, body: bytes) -> None:
+    """Raises Refused(DIGEST_MISMATCH) unless `Content-Digest` (RFC 9530) names SHA-256 of the body."""
+    found = _digest.search(header)
+    try:
+        expected = base64.b64decode(found.group(1), validate=True) if found else b""
+    except binascii.Error:
+        expected = b""
+    if hashlib.sha256(body).digest() != expected:
+        raise Refused(Cause.DIGEST_MISMATCH)
+
+
+_policies: dict[tuple[tuple[str, int, int], ...], bytes] = {}
+
+
+def rate_limit(readings: Sequence[Reading]) -> tuple[tuple[bytes, bytes], ...]:
+    """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), one item a limit."""
+    if not readings:
+        return ()
+    key = tuple((reading.name, reading.quota, reading.window) for reading in readings)
+    policy = _policies.get(key)
+    if policy is None:
+        policy = ", ".join(f'"{name}";q={quota};w={window}' for name, quota, window in key).encode()
+        _policies[key] = policy
+    state = ", ".join([f'"{reading.name}";r={reading.left};t={reading.reset}' for reading in readings])
+    return ((b"ratelimit-policy", policy), (b"ratelimit", state.encode()))
+
+
+def challenge(cause: Cause, issuer: str) -> bytes:
+    """`WWW-Authenticate` of a 401 (RFC 9449 §7.1, RFC 9728 §5.1)."""
+    error = {Cause.USE_DPOP_NONCE: "use_dpop_nonce", Cause.INVALID_DPOP_PROOF: "invalid_dpop_proof"}.get(
+        cause, "invalid_token"
+    )
+    return (
+        f'DPoP error="{error}", algs="{ALGORITHMS}", resource_metadata="{issuer}/.well-known/oauth-protected-resource/v1"'
+    ).encode()

@@ -1,0 +1,45 @@
+"""Which rooms does a call pass through? Made once by `app.build`, handed to every route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+from gateway.clock import Clock, Entropy
+from gateway.keyring import SealKey
+from gateway.oauth.bearer import Identifier
+from gateway.oauth.dpop import ProofChecker
+from gateway.oauth.token_endpoint import TokenEndpoint
+from gateway.verification.corridor import Corridor
+from gateway.verification.plain import Plain
+from gateway.verification.standing import Directory
+from gateway.web.door import Door
+from gateway.web.metrics import Metrics
+from gateway.web.problems import Problems
+
+
+@dataclass(slots=True)
+class Rooms:
+    """Everything that the routes reach."""
+
+    issuer: str
+    clock: Clock
+    entropy: Entropy
+    door: Door
+    identifier: Identifier
+    proofs: ProofChecker
+    token_endpoint: TokenEndpoint
+    directory: Directory
+    corridor: Corridor
+    plain: Plain
+    problems: Problems
+    metrics: Metrics
+    idempotency: SealKey
+    proxies: Sequence[IPv4Network | IPv6Network]
+    token_keys: Sequence[Mapping[str, str]]
+    answer_keys: Sequence[Mapping[str, str]]
+    metrics_token: bytes
+    ready: Callable[[], Awaitable[Mapping[str, Any]]]
+    unidentified: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,176 @@
+"""Which routes are there? Every one is either in PUBLIC or refuses without a token; a test walks them all."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Litestar, Request, Response, asgi, get
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.types import Receive, Scope, Send
+
+from gateway.clock import uuid7
+from gateway.errors import Cause, Refusal
+from gateway.oauth.metadata import authorization_server, protected_resource
+from gateway.register.reasons import REASONS, reason_document
+from gateway.web.calls import Calls
+from gateway.web.exchange import encode
+from gateway.web.headers import language
+from gateway.web.problems import page, page_html, reason_page_html
+from gateway.web.rooms import Rooms
+from gateway.web.token import TokenCall
+
+PUBLIC = frozenset({
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/v1",
+    "/oauth2/jwks",
+    "/oauth2/token",
+    "/keys",
+    "/problems",
+    "/problems/{slug:str}",
+    "/reasons",
+    "/reasons/{slug:str}",
+    "/healthz",
+    "/readyz",
+})  # fmt: skip
+"""Routes that answer without a token: they say nothing of anybody. The token endpoint authenticates in its own way."""
+
+_PAGE = {"cache-control": "public, max-age=3600"}
+
+
+def routes(rooms: Rooms) -> list[Any]:
+    """Every route handler, bound to these rooms."""
+    calls, token = Calls(rooms), TokenCall(rooms)
+    server, resource = authorization_server(rooms.issuer), protected_resource(rooms.issuer)
+    resource["jwks_uri"] = rooms.issuer + "/keys"
+
+    @asgi("/v1/verifications", copy_scope=False)
+    async def verifications(scope: Scope, receive: Receive, send: Send) -> None:
+        await calls.verify(scope, receive, send)
+
+    @asgi("/v1/verifications/batch", copy_scope=False)
+    async def verifications_batch(scope: Scope, receive: Receive, send: Send) -> None:
+        await calls.verify_batch(scope, receive, send)
+
+    @asgi("/v1/agreement", copy_scope=False)
+    async def agreement(scope: Scope, receive: Receive, send: Send) -> None:
+        await calls.agreement(scope, receive, send)
+
+    @asgi("/v1/usage", copy_scope=False)
+    async def usage(scope: Scope, receive: Receive, send: Send) -> None:
+        await calls.usage(scope, receive, send)
+
+    @asgi("/oauth2/token", copy_scope=False)
+    async def token_route(scope: Scope, receive: Receive, send: Send) -> None:
+        await token(scope, receive, send)
+
+    @get("/.well-known/oauth-authorization-server", summary="Metadata of the authorization server (RFC 8414)")
+    async def server_metadata() -> dict[str, Any]:
+        return server
+
+    @get(
+        ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/v1"],
+        summary="Metadata of the protected resource (RFC 9728)",
+    )
+    async def resource_metadata() -> dict[str, Any]:
+        return resource
+
+    @get("/oauth2/jwks", summary="Keys that sign access tokens (RFC 7517)")
+    async def token_keys() -> dict[str, Any]:
+        return {"keys": [dict(key) for key in rooms.token_keys]}
+
+    @get("/keys", summary="Keys that sign answers (RFC 7517)")
+    async def answer_keys() -> dict[str, Any]:
+        return {"keys": [dict(key) for key in rooms.answer_keys]}
+
+    @get("/problems", summary="Every cause of a refusal")
+    async def problems() -> dict[str, Any]:
+        return {"problems": [page(cause, rooms.issuer) for cause in Cause]}
+
+    @get("/problems/{slug:str}", summary="One cause of a refusal: what it means and what to do")
+    async def problem(request: Request[Any, Any, Any], slug: str) -> Response[Any]:
+        if slug not in set(Cause):
+            raise NotFoundException
+        cause = Cause(slug)
+        if _wants_html(request):
+            return _html(page_html(cause, rooms.issuer))
+        return Response(page(cause, rooms.issuer), headers=_PAGE)
+
+    @get("/reasons", summary="Every reason for which a NIK is blocked or stale")
+    async def reasons() -> dict[str, Any]:
+        return {"reasons": [dict(reason_document(reason)) for reason in REASONS.values()]}
+
+    @get("/reasons/{slug:str}", summary="One reason: by whom, where and how it is mended")
+    async def reason(request: Request[Any, Any, Any], slug: str) -> Response[Any]:
+        if slug not in REASONS:
+            raise NotFoundException
+        document = reason_document(REASONS[slug])
+        return _html(reason_page_html(document)) if _wants_html(request) else Response(dict(document), headers=_PAGE)
+
+    @get("/healthz", summary="Alive")
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @get("/readyz", summary="Able to seal: database, ledger and keys")
+    async def readyz() -> Response[Any]:
+        state = await rooms.ready()
+        return Response(dict(state), status_code=200 if state["ready"] else 503)
+
+    @get("/metrics", summary="Prometheus metrics; asks for the token of metrics.token_file")
+    async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+        if not rooms.metrics_token or not hmac.compare_digest(given, rooms.metrics_token):
+            return _problem(rooms, Refusal(Cause.INVALID_TOKEN, {"fault": "the metrics token is needed"}), request)
+        return Response(rooms.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return [
+        verifications, verifications_batch, agreement, usage, token_route, server_metadata, resource_metadata,
+        token_keys, answer_keys, problems, problem, reasons, reason, healthz, readyz, metrics,
+    ]  # fmt: skip
+
+
+def application(rooms: Rooms, openapi: OpenAPIConfig | None, lifespan: list[Any]) -> Litestar:
+    """The ASGI application."""
+
+    def refuse(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
+        if isinstance(fault, MethodNotAllowedException):
+            return _problem(rooms, Refusal(Cause.METHOD_NOT_ALLOWED, {"allowed": ["GET"]}), request)
+        if isinstance(fault, HTTPException) and fault.status_code < 500:  # noqa: PLR2004  a fault of the caller
+            return _problem(rooms, Refusal(Cause.NOT_FOUND), request)
+        return _problem(rooms, Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), request)
+
+    return Litestar(
+        routes(rooms),
+        openapi_config=openapi,
+        exception_handlers={Exception: refuse},
+        lifespan=lifespan,
+        debug=False,
+        compression_config=None,
+    )
+
+
+def _problem(rooms: Rooms, refusal: Refusal, request: Request[Any, Any, Any]) -> Response[bytes]:
+    tongue = language(request.headers.get("accept-language", ""))
+    status, document = rooms.problems(refusal, tongue, uuid7(rooms.clock.now(), rooms.entropy))
+    headers = {"cache-control": "no-store"}
+    allowed = refusal.facts.get("allowed")
+    if isinstance(allowed, list):
+        headers["allow"] = ", ".join(allowed)
+    if status == 401:  # noqa: PLR2004  RFC 9110 §15.5.2
+        headers["www-authenticate"] = 'Bearer error="invalid_token"'
+    return Response(encode(document), status_code=status, media_type="application/problem+json", headers=headers)
+
+
+def _wants_html(request: Request[Any, Any, Any]) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _html(text: str) -> Response[Any]:
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    headers: Mapping[str, str] = {**_PAGE, "content-security-policy": policy}
+    return Response(text, media_type="text/html; charset=utf-8", headers=dict(headers))

@@ -1,0 +1,89 @@
+"""Which gateway, key and profile does a test of the client get?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
+
+from gateway_peer import Peer
+
+from gateway.client import Patience
+from gateway.clock import SECOND, SystemClock
+
+HASTY = Patience(attempts=4, first=0.005, longest=0.02, longest_asked=1.0)
+
+
+@dataclass
+class MovedClock:
+    """The machine's clock, moved on by so many seconds."""
+
+    ahead: float = 0.0
+
+    def now(self) -> int:
+        return SystemClock().now() + int(self.ahead * SECOND)
+
+
+def make_key(alg: str, kid: str = "key-1") -> dict[str, str]:
+    """A new private JWK."""
+    key = {
+        "ES256": lambda: ECKey.generate_key("P-256"),
+        "PS256": lambda: RSAKey.generate_key(2048),
+        "EdDSA": lambda: OKPKey.generate_key("Ed25519"),
+        "Ed25519": lambda: OKPKey.generate_key("Ed25519"),
+    }[alg]()
+    return {**key.as_dict(private=True), "kid": kid, "alg": alg}
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """A gateway's side on loopback that found nothing wrong with what it was sent."""
+    peer = Peer()
+    yield peer
+    peer.close()
+    assert peer.faults == []
+
+
+@pytest.fixture
+def write_profile(tmp_path: Path, peer: Peer) -> Callable[..., Path]:
+    """Writes a key and a profile for the peer, registers the key there, and gives the profile's path."""
+
+    def write(alg: str = "ES256", **fields: str) -> Path:
+        jwk = make_key(alg)
+        private = {"d", "p", "q", "dp", "dq", "qi"}
+        peer.public = {name: value for name, value in jwk.items() if name not in private}
+        key = tmp_path / "key.jwk"
+        key.write_text(json.dumps(jwk))
+        key.chmod(0o600)
+        known = {"base_url": peer.url, "issuer": peer.issuer, "client_id": peer.client_id}
+        known |= {"auth_method": "private_key_jwt", "key_file": "key.jwk"} | fields
+        path = tmp_path / "profile.toml"
+        path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in known.items()))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def profile_path(write_profile: Callable[..., Path]) -> Path:
+    """A profile whose key the peer knows."""
+    return write_profile()
+
+
+@pytest.fixture
+def hasty() -> Patience:
+    """Tries four times, with hardly a pause."""
+    return HASTY
+
+
+@pytest.fixture
+def moved_clock() -> MovedClock:
+    """A clock that a test can move."""
+    return MovedClock()

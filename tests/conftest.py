@@ -1,0 +1,146 @@
+"""Which real servers and fresh databases does a test get?
+
+All are lazy: a run that asks for no database starts none. All workers of a run share one server of each kind.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import valkey
+
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
+
+import servers
+
+_RUN = pytest.StashKey[tuple[Path, int]]()
+_numbers = itertools.count(1)
+MakeDatabase = Callable[[], str]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that was started by hand owns the run's directory; workers are told of it."""
+    told = getattr(config, "workerinput", None)
+    if told is not None:
+        config.stash[_RUN] = Path(told["servers_root"]), told["servers_owner"]
+        return
+    root = Path(tempfile.mkdtemp(prefix="nik-tests-", dir=servers.open_place()))
+    root.chmod(0o711)  # the server's user passes through and sees nothing
+    config.stash[_RUN] = root, os.getpid()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tell a worker which run it belongs to."""
+    root, owner = node.config.stash[_RUN]  # type: ignore[attr-defined]
+    node.workerinput.update(servers_root=str(root), servers_owner=owner)  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The owner stops what the run started."""
+    if getattr(config, "workerinput", None) is None and _RUN in config.stash:
+        servers.dismiss(config.stash[_RUN][0])
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the caller's shell configures must not reach a test."""
+    for name in [name for name in os.environ if name.startswith("NIK_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(pytestconfig: pytest.Config) -> str:
+    """URL of the shared PostgreSQL (fsync off), database `postgres`, a superuser."""
+    return servers.shared("postgresql", *pytestconfig.stash[_RUN])
+
+
+@pytest.fixture(scope="session")
+def durable_postgresql_server(pytestconfig: pytest.Config) -> str:
+    """URL of the shared PostgreSQL that keeps fsync on, for what must survive a kill."""
+    return servers.shared("postgresql-durable", *pytestconfig.stash[_RUN])
+
+
+@pytest.fixture(scope="session")
+def valkey_server(pytestconfig: pytest.Config) -> str:
+    """URL of the shared Valkey."""
+    return servers.shared("valkey", *pytestconfig.stash[_RUN])
+
+
+def _fresh_database(server: str) -> Iterator[str]:
+    name = f"t_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0'.encode())
+        yield f"{server.rpartition('/')[0]}/{name}"
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """A fresh empty PostgreSQL database: `postgresql+psycopg://…`."""
+    yield from _fresh_database(postgresql_server)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A database file that does not exist yet: `sqlite:///…`."""
+    return f"sqlite:///{tmp_path / 'gateway.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh empty database; the test runs once on each engine."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def durable_postgresql_url(durable_postgresql_server: str) -> Iterator[str]:
+    """A fresh empty PostgreSQL database on the server that keeps fsync on."""
+    yield from _fresh_database(durable_postgresql_server)
+
+
+@pytest.fixture(params=["sqlite", "durable_postgresql"])
+def durable_database_url(request: pytest.FixtureRequest) -> str:
+    """As `database_url`, with fsync on: for tests that kill the gateway."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def own_postgresql() -> Iterator[servers.Postgresql]:
+    """A durable PostgreSQL for this test alone, started: it may `kill()` and `start()` it again."""
+    with tempfile.TemporaryDirectory(prefix="nik-own-", dir=servers.open_place()) as place:
+        Path(place).chmod(0o711)
+        server = servers.Postgresql(Path(place) / "postgresql", durable=True)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[servers.Valkey]:
+    """A Valkey for this test alone, started: it may `kill()` and `start()` it again."""
+    server = servers.Valkey(tmp_path / "valkey")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def valkey_url(valkey_server: str, worker_id: str) -> Iterator[str]:
+    """An empty Valkey database of this worker's own: `valkey://127.0.0.1:…/N`."""
+    number = 0 if worker_id == "master" else int(worker_id.removeprefix("gw")) + 1
+    url = f"{valkey_server.rpartition('/')[0]}/{number}"
+    with valkey.Valkey.from_url(url) as client:
+        client.flushdb()
+        yield url

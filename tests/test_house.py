@@ -1,0 +1,132 @@
+"""Does the house keep its own rules (CONTRIBUTING.md)?"""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+HOUSE = Path(__file__).parent.parent
+EMPTY_WORDS = {
+    "utils",
+    "util",
+    "helpers",
+    "helper",
+    "common",
+    "core",
+    "manager",
+    "managers",
+    "service",
+    "services",
+    "misc",
+}
+EMPTY_VERBS = {"handle", "process", "manage"}
+LOCKS = sorted(path.name for path in HOUSE.glob("requirements*.txt"))
+
+
+def _modules(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (HOUSE / folder).rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(HOUSE).as_posix()
+
+
+def _functions(path: Path, *, inherited: bool = True) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function in a file; without `inherited`, none of a class with a base, for the base names its methods."""
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
+    found: list[ast.FunctionDef | ast.AsyncFunctionDef] = []
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.ClassDef) and node.bases and not inherited:
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.append(node)
+        nodes.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def test_imports_go_down() -> None:
+    """Every contract on which room may import which is kept."""
+    assert lint_imports(config_filename=str(HOUSE / "pyproject.toml"), no_cache=True, no_logo=True) == 0
+
+
+def test_no_word_says_nothing() -> None:
+    """No folder or file is named by a word that could hold anything."""
+    names = {_name(path): set(path.relative_to(HOUSE).with_suffix("").parts) for path in _modules("gateway", "tests")}
+    assert [name for name, words in names.items() if words & EMPTY_WORDS] == []
+
+
+def test_no_verb_says_nothing() -> None:
+    """No function of the gateway is named handle, process or manage."""
+    found = [
+        f"{_name(path)}:{function.lineno} {function.name}"
+        for path in _modules("gateway")
+        for function in _functions(path, inherited=False)
+        if function.name.lstrip("_").split("_")[0] in EMPTY_VERBS  # a later word is a noun: an operating-system process
+    ]
+    assert found == []
+
+
+def test_every_module_says_which_question_it_answers() -> None:
+    """A module that holds code begins with a docstring of a title and at most three lines more."""
+    faults = []
+    for path in _modules("gateway", "tests", "bench"):
+        tree = ast.parse(path.read_text())
+        lines = [line for line in (ast.get_docstring(tree) or "").splitlines() if line.strip()]
+        if tree.body and not 1 <= len(lines) <= 4:
+            faults.append(f"{_name(path)}: {len(lines)} lines")
+    assert faults == []
+
+
+def test_every_test_is_a_sentence() -> None:
+    """Every test function says in one line which behaviour it holds."""
+    faults = []
+    for path in _modules("tests"):
+        for function in _functions(path):
+            sentence = ast.get_docstring(function) or ""
+            if function.name.startswith("test_") and (not sentence or "\n\n" in sentence):
+                faults.append(f"{_name(path)}:{function.lineno} {function.name}")
+    assert faults == []
+
+
+def test_no_import_hides_from_the_graph() -> None:
+    """Nobody imports under TYPE_CHECKING: handlers' types are read at run time, and the graph shows every import."""
+    hidden = "TYPE_" + "CHECKING"
+    assert [_name(path) for path in _modules("gateway") if hidden in path.read_text()] == []
+
+
+def test_no_test_is_switched_off() -> None:
+    """No test is skipped or expected to fail, and nothing is mocked."""
+    off = re.compile(r"pytest\.(skip|mark\.skip|mark\.xfail|xfail)|unittest|" + r"\bmock\b|import" + "orskip")
+    here = Path(__file__)
+    assert [_name(path) for path in _modules("tests") if path != here and off.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_pins_every_package_by_hash(lock: str) -> None:
+    """Every line of a lock is an exact version with hashes; no host and no path of a machine stands in it."""
+    text = (HOUSE / lock).read_text()
+    pins = re.findall(
+        r"^(\S.*?)(?: \\)?$((?:\n .*)*)", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE), flags=re.MULTILINE
+    )
+    assert pins
+    assert [head for head, body in pins if "==" not in head or "--hash=sha256:" not in body] == []
+    assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links|^\s*# .*\s/", text, flags=re.MULTILINE)
+
+
+def test_locks_agree() -> None:
+    """A package has one version in every lock, and the run-time lock holds whatever pyproject.toml depends on."""
+    pins = {
+        lock: set(re.findall(r"^([a-z0-9-]+==\S+)", (HOUSE / lock).read_text(), flags=re.MULTILINE)) for lock in LOCKS
+    }
+    runtime = pins["requirements.txt"]
+    assert runtime <= pins["requirements-test.txt"]
+    assert runtime <= pins["requirements-bench.txt"]
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[\[><=]", requirement)[0] for requirement in project["dependencies"]}
+    assert wanted <= {pin.split("==")[0] for pin in runtime}
