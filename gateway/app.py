@@ -176,7 +176,7 @@ def _assemble(
         issuer=issuer,
         clock=clock,
         entropy=entropy,
-        door=Door(settings.door_store, settings.door_failures, settings.door_calls),
+        door=Door(settings.door_store, settings.door_failures, settings.door_calls, clock),
         identifier=Identifier(tokens, proofs, clock),
         proofs=proofs,
         token_endpoint=TokenEndpoint(issuer, resource, tokens, proofs, clock, entropy),

@@ -6,7 +6,6 @@ Every resident is synthetic; no code of the gateway knows a magic NIK, `magic.js
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from gateway.clock import DAY, SystemClock, SystemEntropy, jakarta_date
 from gateway.config import read
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
+from gateway.keyring.keys import b64u
 from gateway.ledger.entry import Kind
 from gateway.partners.terms import parse_file
 from gateway.policy.policies import load
@@ -135,8 +135,8 @@ class Demonstration:
             shutil.copytree(Path(__file__).parents[2] / "policies", self._directory / "policies")
         token = self._directory / "metrics.token"
         if not token.exists():
-            token.write_text(secrets.token_urlsafe(32) + "\n")
-            token.chmod(0o600)
+            token.touch(0o600)
+            token.write_text(b64u(self._entropy.bytes(32)) + "\n")
         self.settings_file.write_text(
             f'# A demonstration. docs/settings.md explains every setting.\nissuer = "{self._base_url}"\ndemo = true\n\n'
             f'[database]\nurl = "{self._database}"\n\n'
@@ -149,23 +149,20 @@ class Demonstration:
         path = folder / "key.jwk"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            key = {
-                "EC": lambda: ECKey.generate_key("P-256"),
-                "RSA": lambda: RSAKey.generate_key(2048),
-                "OKP": lambda: OKPKey.generate_key("Ed25519"),
-            }[kind]()
-            alg = {"EC": "ES256", "RSA": "PS256", "OKP": "EdDSA"}[kind]
+            jwk, alg = _new_key(kind)
             path.touch(0o600)
-            path.write_text(
-                json.dumps({**key.as_dict(private=True), "kid": f"{client_id}-1", "alg": alg, "use": "sig"}, indent=1)
-                + "\n"
-            )
+            path.write_text(json.dumps({**jwk, "kid": f"{client_id}-1", "alg": alg, "use": "sig"}, indent=1) + "\n")
         (folder / "profile.toml").write_text(
             f'base_url = "{self._base_url}"\nissuer = "{self._base_url}"\nclient_id = "{client_id}"\n'
-            'auth_method = "private_key_jwt"\nkey_file = "key.jwk"\n'
+            f'auth_method = "private_key_jwt"\nkey_file = "key.jwk"\n{self._scope(client_id)}'
         )
         jwk = json.loads(path.read_text())
         return {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e", "kid", "alg", "use") if name in jwk}
+
+    @staticmethod
+    def _scope(client_id: str) -> str:
+        scopes = next((scopes for id, _, scopes in STAFF if id == client_id), ())
+        return f'scope = "{" ".join(scopes)}"\n' if scopes else ""
 
     def _take_partners(self, database: Database, jwks: dict[str, dict[str, Any]]) -> None:
         path = self._directory / "agreements.toml"
@@ -256,6 +253,15 @@ class Demonstration:
             "magic": "magic.json",
         }
         (self._directory / "demo.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _new_key(kind: str) -> tuple[dict[str, Any], str]:
+    """(private JWK, algorithm): between them the demonstration's partners use every algorithm that FAPI 2.0 allows."""
+    if kind == "RSA":
+        return dict(RSAKey.generate_key(2048).as_dict(private=True)), "PS256"
+    if kind == "OKP":
+        return dict(OKPKey.generate_key("Ed25519").as_dict(private=True)), "EdDSA"
+    return dict(ECKey.generate_key("P-256").as_dict(private=True)), "ES256"
 
 
 def _batches(people: Iterator[Record]) -> Iterator[list[Record]]:

@@ -151,7 +151,8 @@ def refusal_of(problem: Mapping[str, Any], status: int, retry_after: float | Non
     slug = str(problem.get("type", "")).rsplit("/", 1)[-1]
     title = without_nik(str(problem.get("title", "")))
     detail = without_nik(str(problem.get("detail", "")))
-    refusal = _KINDS.get(slug, Refusal)(" ".join(part for part in (f"{status} {slug}:", title, detail) if part))
+    words = ". ".join(part.rstrip(".") for part in (title, detail) if part)
+    refusal = _KINDS.get(slug, Refusal)(f"{status} {slug}: {words}" if words else f"{status} {slug}")
     refusal.slug = slug
     refusal.status = status
     refusal.title = title

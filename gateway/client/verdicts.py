@@ -98,7 +98,7 @@ def _purposes(agreement: Mapping[str, Any]) -> list[str]:
             continue
         told = {word: ", ".join(map(str, terms.get(word) or [])) for word in ("decide", "inform", "demands")}
         words = {"decide": "decided by", "inform": "informed by", "demands": "demands"}
-        lines.append(" ".join([f"{name}:", *(f"{words[word]} {names}" for word, names in told.items() if names)]))
+        lines.append(f"{name} ({'; '.join(f'{words[word]} {names}' for word, names in told.items() if names)})")
     return lines
 
 
@@ -110,7 +110,7 @@ def _address(document: Mapping[str, Any], agreements: Sequence[Mapping[str, Any]
         return "address", "ok", f"{address} is one of {', '.join(networks)}", ""
     found = f"{address} is none of {', '.join(networks) or 'the agreement (it names no address)'}"
     advice = "call from an address of the agreement, or have this one added"
-    if isinstance(seen, str):
+    if isinstance(seen, str) or ip_address(own).is_loopback:  # nothing translates addresses within one machine
         return "address", "fail", found, advice
     return "address", "warn", found, f"no matter when your calls leave by another address (NAT); else {advice}"
 

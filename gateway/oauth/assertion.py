@@ -57,7 +57,7 @@ def verify(assertion: str, client: Client, issuer: str, now: int) -> ProofId:
             msg = "typ must be absent, JWT or client-authentication+jwt"
             raise AssertionFault(msg)
         kid = jws.header.get("kid")
-        candidates = [client.keys[kid]] if kid in client.keys else [] if kid is not None else list(client.keys.values())
+        candidates = [key for name, key in client.keys.items() if kid is None or name == kid]
         if not candidates:
             msg = "no key of this client has this kid"
             raise AssertionFault(msg)

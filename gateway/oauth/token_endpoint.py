@@ -27,19 +27,19 @@ PATH = "/oauth2/token"
 _details = msgspec.json.Decoder(list[Details])
 
 
-class InvalidDpopProofError(OAuth2Error):
+class InvalidDpopProofError(OAuth2Error):  # type: ignore[misc]  # authlib is untyped
     """RFC 9449 §5."""
 
     error = "invalid_dpop_proof"
 
 
-class UseDpopNonceError(OAuth2Error):
+class UseDpopNonceError(OAuth2Error):  # type: ignore[misc]  # authlib is untyped
     """RFC 9449 §8."""
 
     error = "use_dpop_nonce"
 
 
-class InvalidAuthorizationDetailsError(OAuth2Error):
+class InvalidAuthorizationDetailsError(OAuth2Error):  # type: ignore[misc]  # authlib is untyped
     """RFC 9396 §5."""
 
     error = "invalid_authorization_details"
@@ -166,8 +166,9 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         except assertion.AssertionFault as fault:
             raise InvalidClientError(description=str(fault)) from fault
         request.proofs.append(proof)
-        request.client = _Registered(request.registered)
-        return request.client
+        registered = _Registered(request.registered)
+        request.client = registered
+        return registered
 
     def issue(self, request: _TokenRequest) -> dict[str, Any]:
         """The token response (RFC 6749 §5.1, RFC 9449 §5, RFC 9396 §7)."""

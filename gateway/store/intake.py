@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol
+from typing import IO, Any, BinaryIO, Protocol
 
 from gateway.clock import Entropy
 from gateway.errors import Misconfigured
@@ -51,12 +51,12 @@ class Intake:
 @contextmanager
 def open_lines(source: Path | None, standard_input: BinaryIO) -> Iterator[BinaryIO]:
     """The bytes of a file, or of standard input; gzip is recognised by its first two bytes."""
-    raw: BinaryIO = source.open("rb") if source else standard_input
+    raw: Any = source.open("rb") if source else standard_input
     try:
-        buffered = io.BufferedReader(raw, 1 << 20) if not isinstance(raw, io.BufferedReader) else raw  # type: ignore[arg-type]
+        buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw, 1 << 20)
         if buffered.peek(2)[:2] == _GZIP:
             with gzip.open(buffered) as unpacked:
-                yield io.BufferedReader(unpacked, 1 << 20)  # type: ignore[arg-type]
+                yield unpacked  # type: ignore[misc]  # a GzipFile reads as a BinaryIO does
         else:
             yield buffered
     finally:

@@ -5,7 +5,7 @@ so that a suspension holds from the next answer on, on every node.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,19 +52,20 @@ class PartnersOf:
         row = connection.execute(select(clients).where(clients.c.client_id == client_id)).one_or_none()
         if row is None:
             return None
-        scope = partner_scope(row.partner)
-        counts = dict(
-            connection.execute(select(epochs.c.scope, epochs.c.count).where(epochs.c.scope.in_((HOUSE, scope))))
-            .tuples()
-            .all()
-        )
         keys = {key.kid: key for key in (parse_key(jwk) for jwk in json.loads(row.keys)["keys"])}
         client = Client(row.client_id, row.partner, row.auth_method, keys, frozenset(row.scopes.split()))
-        partner = self._partner(connection, row.partner, counts.get(scope, 0))
-        return Standing(client, partner, {HOUSE: counts.get(HOUSE, 0), scope: counts.get(scope, 0)})
+        partner = self._partner(connection, row.partner)
+        named = {name for one in partner.agreements for name in _named(one)}
+        principals = {
+            name: self._partner(connection, name)
+            for name in connection.execute(select(partners.c.id).where(partners.c.id.in_(named))).scalars()
+        }
+        counts = {partner_scope(one.id): one.epoch for one in (partner, *principals.values())}
+        house = connection.execute(select(epochs.c.count).where(epochs.c.scope == HOUSE)).scalar()
+        return Standing(client, partner, {HOUSE: house or 0, **counts}, principals)
 
     @staticmethod
-    def _partner(connection: Connection, id: str, epoch: int) -> Partner:
+    def _partner(connection: Connection, id: str) -> Partner:
         row = connection.execute(select(partners).where(partners.c.id == id)).one()
         documents = connection.execute(
             select(agreement_versions.c.document)
@@ -72,7 +73,8 @@ class PartnersOf:
             .order_by(agreement_versions.c.agreement, agreement_versions.c.version)
         ).scalars()
         agreements = tuple(from_document(json.loads(document)) for document in documents)
-        return Partner(row.id, row.name, row.kind, row.suspended, agreements, epoch)
+        epoch = connection.execute(select(epochs.c.count).where(epochs.c.scope == partner_scope(id))).scalar()
+        return Partner(row.id, row.name, row.kind, row.suspended, agreements, epoch or 0)
 
     def agreements(self) -> list[Agreement]:
         """Every version of every agreement."""
@@ -91,8 +93,7 @@ class PartnersOf:
 
         Raises Refused(SAME_PERSON) unless two persons vouch for it: whatever widens access needs two.
         """
-        if not proposer or not approver or proposer.casefold() == approver.casefold():
-            raise Refused(Cause.SAME_PERSON)
+        _two_persons(proposer, approver)
         with self._database.sealing() as (connection, now):
             changes: list[Change] = []
             done = [self._take(connection, row, f"{proposer}+{approver}", changes, balances or {}) for row in rows]
@@ -186,21 +187,23 @@ class PartnersOf:
             write_history(connection, [Change(Kind.CLIENT, actor, private)], now, self._entropy)
 
     def suspend(self, agreement: str, *, actor: str, reason: str, purpose: str = "") -> Agreement:
-        """Suspend the governing version of an agreement, or one purpose of it, at once; one person may. Raises LookupError."""
+        """Suspend an agreement, or one purpose of it, at once; one person may. Raises LookupError.
+
+        Every version that is or may come into force is suspended, so that none takes the other's place.
+        """
 
         def narrow(held: Agreement) -> Agreement:
             if purpose:
-                if purpose not in held.purposes:
-                    raise LookupError(purpose)
-                return replace(held, suspended=held.suspended | {purpose})
+                return replace(held, suspended=held.suspended | {purpose}) if purpose in held.purposes else held
+            if held.state not in {State.APPROVED, State.IN_FORCE}:
+                return held
             return replace(held, state=State.SUSPENDED, suspension=reason)
 
         return self._change(agreement, narrow, actor, {"change": "suspend", "reason": reason, "of": purpose})
 
     def resume(self, agreement: str, *, proposer: str, approver: str) -> Agreement:
         """Lift every suspension of an agreement. Raises LookupError, and Refused(SAME_PERSON): it widens access."""
-        if not proposer or not approver or proposer.casefold() == approver.casefold():
-            raise Refused(Cause.SAME_PERSON)
+        _two_persons(proposer, approver)
 
         def widen(held: Agreement) -> Agreement:
             state = State.IN_FORCE if held.state is State.SUSPENDED else held.state
@@ -208,29 +211,42 @@ class PartnersOf:
 
         return self._change(agreement, widen, f"{proposer}+{approver}", {"change": "resume"})
 
-    def _change(self, agreement: str, change: Any, actor: str, private: Mapping[str, object]) -> Agreement:  # noqa: ANN401
+    def _change(
+        self, agreement: str, change: Callable[[Agreement], Agreement], actor: str, private: Mapping[str, object]
+    ) -> Agreement:
+        """Apply `change` to every version of an agreement; the newest, as it is then."""
         with self._database.sealing() as (connection, now):
-            document = connection.execute(
+            documents = connection.execute(
                 select(agreement_versions.c.document)
                 .where(agreement_versions.c.agreement == agreement)
-                .order_by(agreement_versions.c.version.desc())
-                .limit(1)
-            ).scalar()
-            if document is None:
-                raise LookupError(agreement)
-            held = from_document(json.loads(document))
-            new: Agreement = change(held)
-            if new != held:
+                .order_by(agreement_versions.c.version)
+            ).scalars()
+            held = [from_document(json.loads(document)) for document in documents]
+            purpose = private.get("of")
+            if not held or (purpose and not any(purpose in one.purposes for one in held)):
+                raise LookupError(purpose or agreement)
+            changed = [(one, new) for one in held if (new := change(one)) != one]
+            history = []
+            for one, new in changed:
                 _put_version(connection, new)
-                bump(connection, partner_scope(new.partner))
-                digests = {"before": _digest(document), "after": _digest(_written(new))}
-                write_history(
-                    connection,
-                    [Change(Kind.AGREEMENT, actor, {**private, **digests, "version": new.version}, agreement)],
-                    now,
-                    self._entropy,
-                )
-        return new
+                digests = {"before": _digest(_written(one)), "after": _digest(_written(new)), "version": new.version}
+                history.append(Change(Kind.AGREEMENT, actor, {**private, **digests}, agreement))
+            if history:
+                bump(connection, partner_scope(held[-1].partner))
+                write_history(connection, history, now, self._entropy)
+        return change(held[-1])
+
+
+def _two_persons(proposer: str, approver: str) -> None:
+    """Raises Refused(SAME_PERSON) unless there are two of them."""
+    if not proposer.strip() or not approver.strip() or proposer.strip().casefold() == approver.strip().casefold():
+        raise Refused(Cause.SAME_PERSON)
+
+
+def _named(agreement: Agreement) -> list[str]:
+    """Whom an intermediary may ask for under this version."""
+    named = agreement.fields.get("on_behalf_of")
+    return [str(name) for name in named] if isinstance(named, list) else []
 
 
 def _written(agreement: Agreement) -> str:

@@ -161,6 +161,6 @@ COPY_FROM = 100  # rows from which COPY pays
 
 def _copy(connection: Connection, target: str, rows: Sequence[tuple[object, ...]]) -> None:
     cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY {target} FROM STDIN") as copy:  # type: ignore[attr-defined]  # psycopg's cursor
+    with cursor.copy(f"COPY {target} FROM STDIN") as copy:  # psycopg's cursor
         for row in rows:
             copy.write_row(row)

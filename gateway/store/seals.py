@@ -70,7 +70,7 @@ class _Transaction:
 
     def epochs(self, scopes: Collection[str]) -> tuple[int, Mapping[str, int]]:
         rows = self._connection.execute(self._reads.epochs, {"ids": list(scopes)})
-        return self._now, {row.scope: row.count for row in rows}
+        return self._now, dict(rows.tuples().all())
 
     def known_proofs(self, ids: Collection[bytes]) -> set[bytes]:
         return {bytes(row[0]) for row in self._connection.execute(self._reads.proofs, {"ids": list(ids)})}

@@ -16,10 +16,10 @@ from msgspec import UNSET
 
 from gateway.clock import Clock, Entropy, uuid7
 from gateway.errors import Cause, Refusal, Refused
-from gateway.ledger.canonical import canonical
 from gateway.ledger.entry import Kind, request_digest
 from gateway.nik import Nik
 from gateway.oauth.client import Caller
+from gateway.partners.agreement import Agreement
 from gateway.partners.in_force import in_force
 from gateway.policy.decide import Decider
 from gateway.policy.inputs import Inputs
@@ -131,7 +131,9 @@ class Corridor:
         agreed = in_force(standing.partner, question.purpose, now)  # 3
         agreement = agreed.agreement
         terms = agreement.purposes[question.purpose]
+        behalf = self._behalf(standing, agreement, question, now)
         address = ip_address(caller.address)
+        address = getattr(address, "ipv4_mapped", None) or address  # ::ffff:192.0.2.1 is 192.0.2.1
         decider = self._decider()
         inputs = Inputs(
             partner=standing.partner.id,
@@ -167,7 +169,19 @@ class Corridor:
             permit,
             {**self._private(call), **_context(question), "policy": permit.policy},
             asked.ref,
+            behalf,
         )
+
+    @staticmethod
+    def _behalf(standing: Standing, agreement: Agreement, question: Question, now: int) -> tuple[Agreement, ...]:
+        """The agreement of the institution that an intermediary asks for (POJK 8/2023 art 22(2)b); both must hold."""
+        if question.on_behalf_of is UNSET:
+            return ()
+        named = agreement.fields.get("on_behalf_of")
+        principal = standing.principals.get(question.on_behalf_of)
+        if principal is None or not isinstance(named, list) or question.on_behalf_of not in named:
+            raise Refused(Cause.AGREEMENT_NOT_IN_FORCE, state="none", restore=["conclude_agreement"])
+        return (in_force(principal, question.purpose, now).agreement,)
 
     async def _compare(self, outcomes: list[Decided | Draft], now: int) -> list[Draft]:
         asked = [each for each in outcomes if isinstance(each, Decided)]
@@ -204,11 +218,9 @@ class Corridor:
 
     def _envelope(self, call: Call, drafts: tuple[Draft, ...]) -> Draft:
         """What the batch is refused with as a whole: it shows the allowance that its answers would have used."""
-        room = next((draft for draft in drafts if draft.room is not None), None)
+        charged = next((draft for draft in drafts if draft.charges), None)
         envelope = self._draft(call, call.raw, None, Refusal(Cause.ALLOWANCE_EXHAUSTED), call.purpose)
-        if room is None:
-            return envelope
-        return replace(envelope, agreement=room.agreement, account=room.account, room=room.room)
+        return envelope if charged is None else replace(envelope, agreement=charged.agreement, charges=charged.charges)
 
     def _draft(self, call: Call, raw: bytes, ref: str | None, refusal: Refusal, purpose: str = "") -> Draft:
         nonce = self._entropy.bytes(32)
@@ -246,9 +258,4 @@ def _context(question: Question) -> Mapping[str, str]:
         context["consent"] = question.consent.basis
         if question.consent.reference is not UNSET:
             context["reference"] = question.consent.reference
-    return context  # type: ignore[return-value]  # UNSET was left out
-
-
-def question_bytes(question: Question) -> bytes:
-    """What a receipt commits to: the JCS of the question as it was sent."""
-    return canonical(question)
+    return context

@@ -70,6 +70,13 @@ class Decided:
     permit: Permit
     private: Mapping[str, Any]
     ref: str | None
+    behalf: tuple[Agreement, ...] = ()  # the agreement of whomever an intermediary asks for: charged as well
+
+
+def room_of(agreement: Agreement) -> Room:
+    """The allowance that was agreed, as the seal counts it."""
+    limits = agreement.limits
+    return Room(limits.burst, limits.day, limits.month, limits.tariff, limits.prepaid)
 
 
 def binding(record: int, version: int) -> bytes:
@@ -148,7 +155,6 @@ class Judge:
             visible_cost(answer, terms, question.claims),
             attempt_key.mac(canonical(question.claims))[:8],
         )
-        limits = decided.agreement.limits
         return Draft(
             decided.id,
             Kind.ANSWER,
@@ -158,8 +164,7 @@ class Judge:
             decided.request,
             private,
             answer,
-            account=decided.agreement.id,
-            room=Room(limits.burst, limits.day, limits.month, limits.tariff, limits.prepaid),
+            charges=tuple((agreement.id, room_of(agreement)) for agreement in (decided.agreement, *decided.behalf)),
             attempt=attempt,
             ref=decided.ref,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from gateway.allowance.account import Account, Room, readings
+from gateway.allowance.account import Account, readings
 from gateway.clock import SECOND, Clock, Entropy, rfc3339_seconds, uuid7
 from gateway.errors import Cause, Refusal, Refused
 from gateway.ledger.canonical import canonical
@@ -16,7 +16,8 @@ from gateway.ledger.entry import Kind, request_digest
 from gateway.oauth.access_token import TokenClaims
 from gateway.oauth.client import Caller, ProofId
 from gateway.partners.agreement import Agreement, State
-from gateway.partners.in_force import agreement_document, state_at
+from gateway.partners.in_force import agreement_document, governing, state_at
+from gateway.verification.judge import room_of
 from gateway.verification.seal import Draft, Moved, Outcome, Sealed, Submission
 from gateway.verification.sealing import Sealing
 from gateway.verification.standing import Directory, Standing
@@ -55,7 +56,7 @@ class Plain:
 
         async def read(standing: Standing) -> Mapping[str, Any]:
             now = self._clock.now()
-            held = [one for one in standing.partner.agreements if state_at(one, now) is State.IN_FORCE]
+            held = [one for one in governing(standing.partner.agreements, now) if state_at(one, now) is State.IN_FORCE]
             return {"agreements": [usage_document(one, await self._account(one.id), now) for one in held]}
 
         return await self._read(id, caller, language, "usage", read)
@@ -174,8 +175,7 @@ class Plain:
 
 def usage_document(agreement: Agreement, account: Account, now: int) -> dict[str, Any]:
     """Limits, spent, left, resets and cost of one agreement."""
-    limits = agreement.limits
-    room = Room(limits.burst, limits.day, limits.month, limits.tariff, limits.prepaid)
+    limits, room = agreement.limits, room_of(agreement)
     shown = readings(account, room, now)
     document: dict[str, Any] = {
         "agreement": agreement.id,

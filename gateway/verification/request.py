@@ -11,7 +11,7 @@ from datetime import date
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from gateway.errors import Cause, Refused
+from gateway.errors import Cause, Refusal, Refused
 from gateway.partners.purposes import FORBIDDEN
 from gateway.register.record import CLAIMS
 
@@ -68,6 +68,10 @@ class Item(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     newborn: bool | UnsetType = UNSET
 
 
+class _Ref(Struct, frozen=True):
+    ref: str | UnsetType = UNSET
+
+
 class Batch(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The body of `POST /v1/verifications/batch`; the items are parsed one by one, so that one fault spoils only itself."""
 
@@ -78,6 +82,7 @@ class Batch(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
 
 _decode_question = msgspec.json.Decoder(Question, strict=True).decode
+_decode_ref = msgspec.json.Decoder(_Ref, strict=True).decode
 _decode_item = msgspec.json.Decoder(Item, strict=True).decode
 _decode_batch = msgspec.json.Decoder(Batch, strict=True).decode
 _path = re.compile(r"`\$\.?([^`]*)`")
@@ -121,27 +126,41 @@ def parse_batch(body: bytes) -> Batch:
     return batch
 
 
-def parse_item(raw: msgspec.Raw, batch: Batch) -> tuple[str | UnsetType, Question]:
-    """(ref, the question that an item asks with the purpose and consent of its batch). Raises Refused(MALFORMED_REQUEST)."""
+def parse_item(raw: msgspec.Raw, batch: Batch) -> tuple[str | None, Question | Refusal]:
+    """(ref, what an item asks with the purpose and consent of its batch, or why it is no question).
+
+    The ref is told wherever it can be read, so that a refusal finds its item. Never raises.
+    """
+    ref = _ref(raw)
     try:
         item = _decode_item(raw)
+        if item.ref is not UNSET:
+            _identify("ref", item.ref)
+        question = Question(
+            item.nik,
+            batch.purpose,
+            item.claims,
+            batch.consent if item.consent is UNSET else item.consent,
+            item.channel,
+            item.operator,
+            item.on_behalf_of,
+            item.previous,
+            item.newborn,
+        )
+        _check(question, batch.purpose)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
-        raise malformed(fault) from fault
-    if item.ref is not UNSET:
-        _identify("ref", item.ref)
-    question = Question(
-        item.nik,
-        batch.purpose,
-        item.claims,
-        batch.consent if item.consent is UNSET else item.consent,
-        item.channel,
-        item.operator,
-        item.on_behalf_of,
-        item.previous,
-        item.newborn,
-    )
-    _check(question, batch.purpose)
-    return item.ref, question
+        return ref, malformed(fault).refusal
+    except Refused as refused:
+        return ref, refused.refusal
+    return ref, question
+
+
+def _ref(raw: msgspec.Raw) -> str | None:
+    try:
+        ref = _decode_ref(raw).ref
+        return None if ref is UNSET else identifier("ref", ref)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, Refused):
+        return None
 
 
 def identifier(name: str, text: str) -> str:
@@ -157,7 +176,7 @@ def _identify(name: str, text: str) -> None:
 
 def _check(question: Question, purpose: str) -> None:
     wrong: list[str] = []
-    if not _identifier(purpose):
+    if not _identifier(purpose) or _long_digits(purpose):
         wrong.append("purpose")
     for name, value in question.claims.items():
         if name not in _known:

@@ -32,8 +32,9 @@ class Attempt:
 class Draft:
     """One outcome before the seal: an answer's members, or a refusal (exactly one of the two).
 
-    `id` names entry and answer; `nonce` (32 bytes) and `request` (digest, 32 bytes) bind the question. `room` is None
-    for what costs no allowance. `private` is the private part of the entry, `ref` a batch item's name.
+    `id` names entry and answer; `nonce` (32 bytes) and `request` (digest, 32 bytes) bind the question. `charges` are
+    the accounts that an answer is charged to, the asking partner's first; none for what costs no allowance. `private` is
+    the private part of the entry, `ref` a batch item's name.
     """
 
     id: str
@@ -45,8 +46,7 @@ class Draft:
     private: Mapping[str, Any]
     answer: Mapping[str, Any] | None = None
     refusal: Refusal | None = None
-    account: str = ""
-    room: Room | None = None
+    charges: tuple[tuple[str, Room], ...] = ()
     attempt: Attempt | None = None
     ref: str | None = None
 

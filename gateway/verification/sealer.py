@@ -5,6 +5,7 @@ a epochs and terms · b proof ids · c idempotency keys · d allowance and attem
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 
 from gateway.allowance import attempts as budget
-from gateway.allowance.account import Account, Room, Shortage, readings, spend
+from gateway.allowance.account import Account, Reading, Shortage, readings, spend
 from gateway.clock import DAY, SECOND, Entropy, rfc3339, rfc3339_seconds
 from gateway.errors import Cause, CommitUnknown, GatewayError, Refusal, StoreUnavailable
 from gateway.keyring import Job, Keyring
@@ -124,7 +125,7 @@ class Sealer:
         proofs = sorted({proof[0] for each in submissions for proof in each.proofs})
         keys = sorted({each.repeat.key for each in submissions if each.repeat})
         drafts = [draft for each in submissions for draft in each.drafts]
-        accounts = sorted({draft.account for draft in drafts if draft.room})
+        accounts = sorted({account for draft in drafts for account, _ in draft.charges})
         tags = sorted({draft.attempt.tag for draft in drafts if draft.attempt})
         return _Books(
             now,
@@ -191,13 +192,12 @@ class Sealer:
     @staticmethod
     def _too_large(submission: Submission, books: _Books) -> Refusal | None:
         """Whether a batch that may not be cut is larger than what is left of its allowance."""
-        billable = [draft for draft in submission.drafts if draft.answer is not None and draft.room is not None]
-        if not billable:
-            return None
-        first = billable[0]
-        assert first.room is not None  # noqa: S101  just selected
-        room = spend(books.accounts.get(first.account, Account()), first.room, books.now, len(billable))
-        return _shortage(room, books.now) if isinstance(room, Shortage) else None
+        wanted = Counter(charge for draft in submission.drafts if draft.answer is not None for charge in draft.charges)
+        for (account, room), count in wanted.items():
+            spent = spend(books.accounts.get(account, Account()), room, books.now, count)
+            if isinstance(spent, Shortage):
+                return _shortage(spent, books.now)
+        return None
 
     def _settle(self, submission: Submission, books: _Books) -> Sealed:
         results = [self._settle_draft(submission, draft, books) for draft in submission.drafts]
@@ -231,7 +231,7 @@ class Sealer:
             **(draft.answer or {}),
             "answered_at": rfc3339(books.now),
             "nonce": b64u(draft.nonce),
-            "billed": draft.room is not None,
+            "billed": bool(draft.charges),
         }
         answer["entry"] = self._append(submission, draft, answer, books)
         return 200, answer, None
@@ -239,19 +239,23 @@ class Sealer:
     @staticmethod
     def _charge(draft: Draft, books: _Books) -> Refusal | None:
         """Spend where there is room for all of it: attempt budget and allowance are looked at first, then both charged."""
-        if draft.room is None:
+        if not draft.charges:
             return None
-        attempt, guesses = draft.attempt, ()
+        attempt = draft.attempt
+        guesses: tuple[budget.Guess, ...] = ()
         if attempt is not None:
             guesses = budget.decode(books.guesses.get(attempt.tag, b""), books.now)
             if budget.spent(guesses) >= attempt.budget:
                 moment = rfc3339_seconds(budget.resets_at(guesses, attempt.budget))
                 return Refusal(Cause.ATTEMPTS_EXHAUSTED, {"resets_at": moment})
-        spent = spend(books.accounts.get(draft.account, Account()), draft.room, books.now)
-        if isinstance(spent, Shortage):
-            return _shortage(spent, books.now)
-        books.accounts[draft.account] = spent
-        books.touched.add(draft.account)
+        after: dict[str, Account] = {}
+        for account, room in draft.charges:
+            spent = spend(books.accounts.get(account, Account()), room, books.now)
+            if isinstance(spent, Shortage):
+                return _shortage(spent, books.now)
+            after[account] = spent
+        books.accounts.update(after)
+        books.touched.update(after)
         if attempt is not None and attempt.cost:
             row = budget.encode(budget.charge(guesses, attempt.cost, attempt.guess, books.now))
             books.guesses[attempt.tag] = row
@@ -288,9 +292,11 @@ class Sealer:
         return b64u(entry.hash)
 
     @staticmethod
-    def _readings(draft: Draft, books: _Books) -> tuple[Any, ...]:
-        room: Room | None = draft.room
-        return readings(books.accounts.get(draft.account, Account()), room, books.now) if room else ()
+    def _readings(draft: Draft, books: _Books) -> tuple[Reading, ...]:
+        if not draft.charges:
+            return ()
+        account, room = draft.charges[0]
+        return readings(books.accounts.get(account, Account()), room, books.now)
 
 
 def _shortage(shortage: Shortage, now: int) -> Refusal:

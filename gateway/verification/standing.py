@@ -6,7 +6,7 @@ Steps 3 and 4 read this from memory; the seal refuses what was decided on an old
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.clock import SECOND, Clock
@@ -29,6 +29,7 @@ class Standing:
     client: Client
     partner: Partner
     epochs: Mapping[str, int]
+    principals: Mapping[str, Partner] = field(default_factory=dict)  # whom an intermediary may ask for
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from hashlib import sha256
 
 import structlog
 from litestar.types import Receive, Scope, Send
-from msgspec import UNSET
 
 from gateway.clock import SECOND, uuid7
 from gateway.errors import CallerGone, Cause, CommitUnknown, Refusal, Refused, StoreUnavailable
@@ -71,7 +70,7 @@ class Calls:
         id = uuid7(began, rooms.entropy)
         partner = ""
         try:
-            if scope["method"] != method:
+            if scope.get("method") != method:
                 raise Refused(Cause.METHOD_NOT_ALLOWED, allowed=[method])
             caller = await self._identify(headers, method, path, address(peer(scope), headers, rooms.proxies))
             partner = caller.partner
@@ -144,11 +143,9 @@ class Calls:
             else:
                 asked = []
                 for raw in batch.items:
-                    try:
-                        ref, question = parse_item(raw, batch)
-                        asked.append(Asked(question, None if ref is UNSET else ref, canonical(question)))
-                    except Refused as refused:
-                        asked.append(Asked(refused.refusal, None, bytes(raw)))
+                    ref, question = parse_item(raw, batch)
+                    told = bytes(raw) if isinstance(question, Refusal) else canonical(question)
+                    asked.append(Asked(question, ref, told))
                 call = replace(
                     call, asked=tuple(asked), batch=True, whole=batch.partial is not True, purpose=batch.purpose
                 )

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from time import time
-
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter, SlidingWindowCounterRateLimiter
 from limits.storage import storage_from_string
 
+from gateway.clock import SECOND, Clock
 from gateway.errors import Cause, Refused
 
 Limiter = MovingWindowRateLimiter | SlidingWindowCounterRateLimiter | FixedWindowRateLimiter
@@ -20,7 +19,7 @@ Limiter = MovingWindowRateLimiter | SlidingWindowCounterRateLimiter | FixedWindo
 class Door:
     """Two limits in one store: `failures` by address, `calls` by client."""
 
-    def __init__(self, store: str, failures: str, calls: str) -> None:
+    def __init__(self, store: str, failures: str, calls: str, clock: Clock) -> None:
         """`store` is memory:// or a Valkey/Redis URL; the limits are like "600/minute"."""
         if store == "memory://":
             self._limiter: Limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -28,6 +27,7 @@ class Door:
             self._limiter = SlidingWindowCounterRateLimiter(
                 storage_from_string(f"async+{store}", implementation="valkey")
             )
+        self._clock = clock
         self._failures: RateLimitItem = parse(failures)
         self._calls: RateLimitItem = parse(calls)
 
@@ -58,4 +58,6 @@ class Door:
 
     async def _refused(self, item: RateLimitItem, kind: str, name: str) -> Refused:
         reset, _ = await self._limiter.get_window_stats(item, kind, name)
-        return Refused(Cause.RATE_EXCEEDED, limit="door", retry_after=max(int(reset - time()) + 1, 1))
+        return Refused(
+            Cause.RATE_EXCEEDED, limit="door", retry_after=max(int(reset - self._clock.now() / SECOND) + 1, 1)
+        )

@@ -18,7 +18,7 @@ from gateway.register.reasons import REASONS, reason_document
 from gateway.web.calls import Calls
 from gateway.web.exchange import encode
 from gateway.web.headers import language
-from gateway.web.problems import page, page_html, reason_page_html
+from gateway.web.problems import STYLE_SHA256, page, page_html, reason_page_html
 from gateway.web.rooms import Rooms
 from gateway.web.token import TokenCall
 
@@ -38,7 +38,7 @@ PUBLIC = frozenset({
 })  # fmt: skip
 """Routes that answer without a token: they say nothing of anybody. The token endpoint authenticates in its own way."""
 
-_PAGE = {"cache-control": "public, max-age=3600"}
+_PAGE = {"cache-control": "public, max-age=3600", "vary": "accept"}
 
 
 def routes(rooms: Rooms) -> list[Any]:
@@ -170,7 +170,8 @@ def _wants_html(request: Request[Any, Any, Any]) -> bool:
 
 def _html(text: str) -> Response[Any]:
     policy = (
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src 'sha256-{STYLE_SHA256}'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     headers: Mapping[str, str] = {**_PAGE, "content-security-policy": policy}
     return Response(text, media_type="text/html; charset=utf-8", headers=dict(headers))

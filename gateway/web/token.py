@@ -81,7 +81,7 @@ class TokenCall:
 
     async def _answer(self, scope: Scope, receive: Receive, headers: Headers, origin: str) -> tuple[int, Any, str]:
         rooms = self._rooms
-        if scope["method"] != "POST":
+        if scope.get("method") != "POST":
             return 405, {"error": "invalid_request", "error_description": "use POST"}, ""
         await rooms.door.admit_address(origin)
         body = await read_body(receive, headers.content_length)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ GUIDE = Path(__file__).parents[2] / "docs" / "integrate.md"
 NEVER_FOR_VERIFICATIONS = {"same-person", "assignment-missing", "not-found", "method-not-allowed", "conflict"}
 
 
-@pytest.fixture
-def demo_profile(tmp_path: Path, profile_path: Path) -> Path:
+@pytest.fixture(params=["ES256", "EdDSA"])
+def demo_profile(request: pytest.FixtureRequest, tmp_path: Path, write_profile: Callable[..., Path]) -> Path:
     """A profile where a demo puts it, with the two files beside that the guide reads."""
+    profile_path = write_profile(request.param)
     folder = tmp_path / "demo" / "partners" / "bank-1"
     folder.mkdir(parents=True)
     for name in ("profile.toml", "key.jwk"):
