@@ -7,6 +7,7 @@ Asia/Jakarta (UTC+7, no daylight saving since 1964, so a fixed offset is exact).
 from __future__ import annotations
 
 import os
+import re
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
@@ -16,6 +17,9 @@ HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 JAKARTA = 7 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_rfc3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
+).match
 
 
 class Clock(Protocol):
@@ -64,9 +68,10 @@ def rfc3339(instant: int) -> str:
     """`instant` as RFC 3339 in UTC with exactly three digits of milliseconds: `2026-11-24T02:11:09.123Z`."""
     global _last_second  # noqa: PLW0603  one second's text serves thousands of answers
     seconds, micros = divmod(instant, SECOND)
-    if _last_second[0] != seconds:
-        _last_second = (seconds, (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S"))
-    return f"{_last_second[1]}.{micros // 1000:03d}Z"
+    last = _last_second  # read once: another thread may write another second meanwhile
+    if last[0] != seconds:
+        last = _last_second = (seconds, (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S"))
+    return f"{last[1]}.{micros // 1000:03d}Z"
 
 
 def rfc3339_seconds(instant: int) -> str:
@@ -76,10 +81,10 @@ def rfc3339_seconds(instant: int) -> str:
 
 def parse_rfc3339(text: str) -> int:
     """The instant that an RFC 3339 text with an offset names. Raises ValueError on anything else."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        msg = f"{text!r} has no offset from UTC"
+    if not _rfc3339(text):  # `fromisoformat` reads more than RFC 3339
+        msg = f"{text!r} is not of the form 2026-11-24T02:11:09Z"
         raise ValueError(msg)
+    moment = datetime.fromisoformat(text.upper())
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 

@@ -73,7 +73,7 @@ def spend(account: Account, room: Room, now: int, count: int = 1) -> Account | S
     account = current(account, now)
     fits, tat = gcra.spend(account.tat, now, room.burst, count)
     if not fits:
-        return Shortage("burst", now + max(gcra.gauge(account.tat, now, room.burst).retry, gcra.interval(room.burst)))
+        return Shortage("burst", now + gcra.wait(account.tat, now, room.burst, count))
     if account.day_spent + count > room.day:
         return Shortage("day", day_ends(now))
     if account.month_spent + count > room.month:

@@ -26,8 +26,8 @@ class Guess:
 
 def decode(blob: bytes, now: int) -> tuple[Guess, ...]:
     """The guesses of a stored row that still count at `now`, oldest first."""
-    since = (now - WINDOW) // SECOND
-    return tuple(guess for guess in (Guess(*row) for row in _row.iter_unpack(blob)) if guess.at > since)
+    since = (now - WINDOW) // SECOND  # a guess may be from the end of its second: it counts until that is 24 hours ago
+    return tuple(guess for guess in (Guess(*row) for row in _row.iter_unpack(blob)) if guess.at >= since)
 
 
 def encode(guesses: tuple[Guess, ...]) -> bytes:

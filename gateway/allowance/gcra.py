@@ -33,6 +33,12 @@ def spend(tat: int, now: int, burst: int, cost: int = 1) -> tuple[bool, int]:
     return True, later
 
 
+def wait(tat: int, now: int, burst: int, cost: int) -> int:
+    """Microseconds until `cost` calls fit that do not now; until the burst is whole again for more than it ever holds."""
+    step = interval(burst)
+    return max(tat - now, 0) + min(cost - burst, 0) * step or step
+
+
 def gauge(tat: int, now: int, burst: int) -> Gauge:
     """How the burst stands at `now`."""
     step = interval(burst)

@@ -12,7 +12,7 @@ from gateway.errors import LedgerFault
 from gateway.keyring.keys import b64u
 from gateway.ledger.canonical import canonical
 from gateway.ledger.entry import KINDS, VERSION, Leaf
-from gateway.ledger.merkle import Frontier, leaf_hash
+from gateway.ledger.merkle import HASH, Frontier, leaf_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def check_entry(entry: StoredEntry, index: int) -> bytes:
         )
     try:
         leaf = _decode(entry.leaf)
-    except msgspec.MsgspecError as fault:
+    except (msgspec.MsgspecError, UnicodeError) as fault:
         raise LedgerFault(index, "leaf: not a leaf document") from fault
     if canonical(leaf) != entry.leaf:
         raise LedgerFault(index, "leaf: not in canonical form")
@@ -82,5 +82,17 @@ def check(head: Head, entries: Iterable[StoredEntry], progress: Callable[[int], 
     if index != head.size:
         raise LedgerFault(min(index, head.size), f"the head counts {head.size} entries, {index} are stored")
     if bytes(frontier) != head.frontier:
-        raise LedgerFault(-1, "the head's frontier is not that of the entries: a leaf or the head was changed")
+        raise LedgerFault(-1, f"the head's frontier is not that of the entries: {_unlike(bytes(frontier), head)}")
     return Report(index, frontier.root(), destroyed)
+
+
+def _unlike(frontier: bytes, head: Head) -> str:
+    """What the first root of the head's frontier that differs says about where: leaf hashes are stored nowhere else."""
+    if len(frontier) != len(head.frontier):
+        return "the head was changed"
+    first = 0
+    for at, bit in enumerate(bit for bit in reversed(range(head.size.bit_length())) if head.size >> bit & 1):
+        if frontier[at * HASH : (at + 1) * HASH] != head.frontier[at * HASH : (at + 1) * HASH]:
+            break
+        first += 1 << bit
+    return f"a leaf of the entries {first} to {first + (1 << bit) - 1} was changed, or the head"

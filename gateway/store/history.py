@@ -12,8 +12,9 @@ from gateway.ledger.canonical import digest
 from gateway.ledger.entry import Entry, make_entry, private_bytes, request_digest
 from gateway.ledger.merkle import Frontier
 from gateway.store.engine import put_many
+from gateway.store.ledger import read_head
 from gateway.store.seals import append
-from gateway.store.tables import epochs, ledger_head
+from gateway.store.tables import epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Change:
 
 def write_history(connection: Connection, changes: Sequence[Change], now: int, entropy: Entropy) -> None:
     """Append one entry for each change; `connection` is in a sealing transaction."""
-    row = connection.execute(select(ledger_head.c.size, ledger_head.c.frontier).where(ledger_head.c.one == 1)).one()
-    frontier = Frontier(row.size, bytes(row.frontier))
+    head = read_head(connection)
+    frontier = Frontier(head.size, head.frontier)
     entries = [_entry(change, now, entropy) for change in changes]
     frontier.append([entry.hash for entry in entries])
     append(connection, entries, frontier)

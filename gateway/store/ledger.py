@@ -6,13 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
+from gateway.errors import LedgerFault
 from gateway.ledger.check import Head, StoredEntry
 from gateway.store.engine import Database
 from gateway.store.tables import ledger_entries, ledger_head
 
 PAGE = 5_000
+_head = select(ledger_head.c.size, ledger_head.c.frontier).where(ledger_head.c.one == 1)
+
+
+def read_head(connection: Connection) -> Head:
+    """The head row. Raises LedgerFault when somebody has taken it away."""
+    row = connection.execute(_head).one_or_none()
+    if row is None:
+        raise LedgerFault(-1, "the head is missing")
+    return Head(row.size, bytes(row.frontier))
 
 
 class LedgerOf:
@@ -30,10 +40,7 @@ class LedgerOf:
     def head(self) -> Head:
         """The head as it stands."""
         with self._database.reading() as connection:
-            row = connection.execute(
-                select(ledger_head.c.size, ledger_head.c.frontier).where(ledger_head.c.one == 1)
-            ).one()
-            return Head(row.size, bytes(row.frontier))
+            return read_head(connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[tuple[Head, Iterator[StoredEntry]]]:
@@ -42,9 +49,7 @@ class LedgerOf:
             if self._database.dialect == "postgresql":
                 connection.rollback()
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            row = connection.execute(
-                select(ledger_head.c.size, ledger_head.c.frontier).where(ledger_head.c.one == 1)
-            ).one()
+            head = read_head(connection)
 
             def entries() -> Iterator[StoredEntry]:
                 after = -1
@@ -53,7 +58,7 @@ class LedgerOf:
                         yield StoredEntry(index, _uuid(bytes(id)), bytes(leaf), private and bytes(private))
                     after = rows[-1].leaf_index
 
-            yield Head(row.size, bytes(row.frontier)), entries()
+            yield head, entries()
 
 
 def _uuid(raw: bytes) -> str:

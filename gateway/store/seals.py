@@ -12,6 +12,7 @@ from gateway.allowance.account import Account
 from gateway.ledger.entry import Entry
 from gateway.ledger.merkle import Frontier
 from gateway.store.engine import Database, among, put_many
+from gateway.store.ledger import read_head
 from gateway.store.tables import accounts, attempts, epochs, ledger_entries, ledger_head, proof_ids, repeats
 from gateway.verification.seal import Changes, SealTransaction
 
@@ -56,7 +57,6 @@ class _Reads:
         )
         self.accounts = select(accounts).where(among(accounts.c.id, "ids", dialect))
         self.attempts = select(attempts.c.tag, attempts.c.guesses).where(among(attempts.c.tag, "ids", dialect))
-        self.head = select(ledger_head.c.size, ledger_head.c.frontier).where(ledger_head.c.one == 1)
 
 
 _advance = update(ledger_head).where(ledger_head.c.one == 1).values(size=bindparam("s"), frontier=bindparam("f"))
@@ -70,7 +70,7 @@ class _Transaction:
 
     def epochs(self, scopes: Collection[str]) -> tuple[int, Mapping[str, int]]:
         rows = self._connection.execute(self._reads.epochs, {"ids": list(scopes)})
-        return self._now, dict(rows.tuples().all())
+        return self._now, dict(rows.all())
 
     def known_proofs(self, ids: Collection[bytes]) -> set[bytes]:
         return {bytes(row[0]) for row in self._connection.execute(self._reads.proofs, {"ids": list(ids)})}
@@ -87,8 +87,8 @@ class _Transaction:
         return {bytes(row[0]): bytes(row[1]) for row in rows}
 
     def frontier(self) -> Frontier:
-        row = self._connection.execute(self._reads.head).one()
-        return Frontier(row.size, bytes(row.frontier))
+        head = read_head(self._connection)
+        return Frontier(head.size, head.frontier)
 
     def write(self, changes: Changes) -> None:
         connection = self._connection

@@ -246,8 +246,11 @@ class Sealer:
         if attempt is not None:
             guesses = budget.decode(books.guesses.get(attempt.tag, b""), books.now)
             if budget.spent(guesses) >= attempt.budget:
-                moment = rfc3339_seconds(budget.resets_at(guesses, attempt.budget))
-                return Refusal(Cause.ATTEMPTS_EXHAUSTED, {"resets_at": moment})
+                moment = budget.resets_at(guesses, attempt.budget)
+                wait = max(-(-(moment - books.now) // SECOND), 1)
+                return Refusal(
+                    Cause.ATTEMPTS_EXHAUSTED, {"resets_at": rfc3339_seconds(moment), "retry_after": wait}
+                )
         after: dict[str, Account] = {}
         for account, room in draft.charges:
             spent = spend(books.accounts.get(account, Account()), room, books.now)

@@ -9,6 +9,7 @@ from typing import Any
 from litestar import Litestar, Request, Response, asgi, get
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.openapi.config import OpenAPIConfig
+from litestar.params import FromPath
 from litestar.types import Receive, Scope, Send
 
 from gateway.clock import uuid7
@@ -17,7 +18,7 @@ from gateway.oauth.metadata import authorization_server, protected_resource
 from gateway.register.reasons import REASONS, reason_document
 from gateway.web.calls import Calls
 from gateway.web.exchange import encode
-from gateway.web.headers import language
+from gateway.web.headers import Headers, language, request_id
 from gateway.web.problems import STYLE_SHA256, page, page_html, reason_page_html
 from gateway.web.rooms import Rooms
 from gateway.web.token import TokenCall
@@ -91,7 +92,7 @@ def routes(rooms: Rooms) -> list[Any]:
         return {"problems": [page(cause, rooms.issuer) for cause in Cause]}
 
     @get("/problems/{slug:str}", summary="One cause of a refusal: what it means and what to do")
-    async def problem(request: Request[Any, Any, Any], slug: str) -> Response[Any]:
+    async def problem(request: Request[Any, Any, Any], slug: FromPath[str]) -> Response[Any]:
         if slug not in set(Cause):
             raise NotFoundException
         cause = Cause(slug)
@@ -104,7 +105,7 @@ def routes(rooms: Rooms) -> list[Any]:
         return {"reasons": [dict(reason_document(reason)) for reason in REASONS.values()]}
 
     @get("/reasons/{slug:str}", summary="One reason: by whom, where and how it is mended")
-    async def reason(request: Request[Any, Any, Any], slug: str) -> Response[Any]:
+    async def reason(request: Request[Any, Any, Any], slug: FromPath[str]) -> Response[Any]:
         if slug not in REASONS:
             raise NotFoundException
         document = reason_document(REASONS[slug])
@@ -149,13 +150,16 @@ def application(rooms: Rooms, openapi: OpenAPIConfig | None, lifespan: list[Any]
         lifespan=lifespan,
         debug=False,
         compression_config=None,
+        logging_config=None,  # structlog is configured by the command; Litestar's own would start a thread
     )
 
 
 def _problem(rooms: Rooms, refusal: Refusal, request: Request[Any, Any, Any]) -> Response[bytes]:
     tongue = language(request.headers.get("accept-language", ""))
-    status, document = rooms.problems(refusal, tongue, uuid7(rooms.clock.now(), rooms.entropy))
-    headers = {"cache-control": "no-store"}
+    id = uuid7(rooms.clock.now(), rooms.entropy)
+    status, document = rooms.problems(refusal, tongue, id)
+    own = request_id(Headers(request_id=request.headers.get("x-request-id", "")), id)
+    headers = {"cache-control": "no-store", "x-request-id": own}
     allowed = refusal.facts.get("allowed")
     if isinstance(allowed, list):
         headers["allow"] = ", ".join(allowed)

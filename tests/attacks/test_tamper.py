@@ -1,0 +1,219 @@
+"""Does `ledger check` find every change made to the ledger behind the program's back? Over SQL, on both databases."""
+
+# Attacks held here (an intruder with the database's password, a broken disk):
+#   test_tampering_is_found            flip a bit in every column, delete, insert, swap and truncate rows, move the head
+#   test_the_command_names_the_entry   what an operator sees of it: exit 1 and the number of the entry
+#   test_every_single_bit_counts       all bits of a small ledger, one after another (make prove)
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+from deployment import CLOCK, ENTROPY, Deployment
+from sqlalchemy import Connection, delete, select, update
+
+from gateway.errors import LedgerFault
+from gateway.ledger.check import Report, check
+from gateway.store.engine import Database, put_many
+from gateway.store.history import Change, write_history
+from gateway.store.ledger import LedgerOf
+from gateway.store.tables import ledger_entries, ledger_head, metadata
+
+SIZE = 23  # 10111 in binary: subtrees of several sizes in the frontier
+VICTIM = 9
+Row = tuple[int, bytes, bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """A small sound ledger, and what it was made of so that it can be made whole again."""
+
+    database: Database
+    rows: Sequence[Row]
+    head: tuple[int, bytes]
+
+    def restore(self, connection: Connection) -> None:
+        """Everything as it was."""
+        connection.execute(delete(ledger_entries))
+        put_many(connection, ledger_entries, self.rows)
+        connection.execute(update(ledger_head).values(size=self.head[0], frontier=self.head[1]))
+
+    def check(self) -> Report:
+        """Raises LedgerFault."""
+        with LedgerOf(self.database).snapshot() as (head, entries):
+            return check(head, entries)
+
+
+@pytest.fixture
+def small(database_url: str) -> Iterator[Small]:
+    """A ledger of `SIZE` entries in an empty database."""
+    database = Database(database_url, CLOCK)
+    metadata.create_all(database.engine)
+    with database.engine.begin() as connection:
+        put_many(connection, ledger_head, [(1, 0, b"")])
+    with database.sealing() as (connection, now):
+        changes = [Change("agreement", "Petugas Satu", {"change": str(at)}, f"pks-{at}") for at in range(SIZE)]
+        write_history(connection, changes, now, ENTROPY)
+    with database.reading() as connection:
+        rows = [tuple(row) for row in connection.execute(select(ledger_entries).order_by("leaf_index"))]
+        head = connection.execute(select(ledger_head.c.size, ledger_head.c.frontier)).one()
+    yield Small(database, [(at, bytes(id), bytes(leaf), bytes(private)) for at, id, leaf, private in rows], tuple(head))
+    database.close()
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    """`data` with one bit the other way."""
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def _rows(connection: Connection, at: int) -> Row:
+    return tuple(connection.execute(select(ledger_entries).where(ledger_entries.c.leaf_index == at)).one())  # type: ignore[return-value]
+
+
+def _set(connection: Connection, at: int, **values: object) -> None:
+    connection.execute(update(ledger_entries).where(ledger_entries.c.leaf_index == at).values(**values))
+
+
+def _swap(connection: Connection, *names: str) -> None:
+    one, other = _rows(connection, VICTIM), _rows(connection, VICTIM + 4)
+    columns = [column.name for column in ledger_entries.columns]
+    connection.execute(delete(ledger_entries).where(ledger_entries.c.leaf_index.in_((VICTIM, VICTIM + 4))))
+    for at, own, strange in ((VICTIM, one, other), (VICTIM + 4, other, one)):
+        row = dict(zip(columns, own, strict=True)) | {n: dict(zip(columns, strange, strict=True))[n] for n in names}
+        put_many(connection, ledger_entries, [tuple((row | {"leaf_index": at}).values())])
+
+
+def _insert(connection: Connection) -> None:
+    """An entry slipped in between: everything behind it moves up by one, and the head counts it."""
+    rows = [tuple(row) for row in connection.execute(select(ledger_entries).order_by("leaf_index"))]
+    connection.execute(delete(ledger_entries).where(ledger_entries.c.leaf_index >= VICTIM))
+    forged = json.loads(bytes(rows[VICTIM][2])) | {"id": "0193a000-0000-7000-8000-000000000000"}
+    leaf = json.dumps(forged, sort_keys=True, separators=(",", ":")).encode()
+    put_many(connection, ledger_entries, [(VICTIM, bytes.fromhex(forged["id"].replace("-", "")), leaf, rows[VICTIM][3])])
+    put_many(connection, ledger_entries, [(row[0] + 1, *row[1:]) for row in rows[VICTIM:]])
+
+
+def _insert_and_count(connection: Connection) -> None:
+    _insert(connection)
+    connection.execute(update(ledger_head).values(size=SIZE + 1))
+
+
+def _rename(connection: Connection) -> None:
+    """A leaf that says another purpose, in canonical form: nothing but its hash tells."""
+    leaf = bytes(_rows(connection, VICTIM)[2])
+    _set(connection, VICTIM, leaf=leaf.replace(b'"actor":"Petugas Satu"', b'"actor":"Petugas Dua_"'))
+
+
+def _move_head(connection: Connection, bit: int) -> None:
+    frontier = bytes(connection.execute(select(ledger_head.c.frontier)).scalar_one())
+    connection.execute(update(ledger_head).values(frontier=flipped(frontier, bit)))
+
+
+def _index(at: int) -> object:
+    return ledger_entries.c.leaf_index == at
+
+
+TAMPERINGS: dict[str, tuple[Callable[[Connection], object], range | None]] = {
+    # name: (what is done, the entries one of which must be named; None: the head)
+    "a bit of a leaf's first byte": (
+        lambda c: _set(c, VICTIM, leaf=flipped(bytes(_rows(c, VICTIM)[2]), 0)), range(VICTIM, VICTIM + 1)),
+    "a bit of a private part": (
+        lambda c: _set(c, VICTIM, private=flipped(bytes(_rows(c, VICTIM)[3]), 300)), range(VICTIM, VICTIM + 1)),
+    "a bit of an id": (
+        lambda c: _set(c, VICTIM, id=flipped(bytes(_rows(c, VICTIM)[1]), 5)), range(VICTIM, VICTIM + 1)),
+    "a bit of an index": (lambda c: _set(c, VICTIM, leaf_index=VICTIM + 64), range(VICTIM, VICTIM + 1)),
+    "a leaf in words as good as before": (_rename, range(16)),
+    "an entry deleted": (lambda c: c.execute(delete(ledger_entries).where(_index(VICTIM))), range(VICTIM, VICTIM + 1)),
+    "the first entry deleted": (lambda c: c.execute(delete(ledger_entries).where(_index(0))), range(1)),
+    "the last entries deleted": (
+        lambda c: c.execute(delete(ledger_entries).where(ledger_entries.c.leaf_index >= SIZE - 3)), range(SIZE - 3, SIZE - 2)),
+    "all entries deleted": (lambda c: c.execute(delete(ledger_entries)), range(1)),
+    "an entry slipped in": (_insert, range(SIZE + 1)),
+    "an entry slipped in and counted": (_insert_and_count, None),
+    "an entry appended": (
+        lambda c: put_many(c, ledger_entries, [(SIZE, b"\0" * 16, *_rows(c, 0)[2:])]), range(SIZE, SIZE + 1)),
+    "two leaves swapped": (lambda c: _swap(c, "leaf"), range(VICTIM, VICTIM + 1)),
+    "two private parts swapped": (lambda c: _swap(c, "private"), range(VICTIM, VICTIM + 1)),
+    "two whole entries swapped": (lambda c: _swap(c, "id", "leaf", "private"), range(16)),
+    "the head's size less by one": (lambda c: c.execute(update(ledger_head).values(size=SIZE - 1)), range(SIZE - 1, SIZE)),
+    "the head's size more by one": (lambda c: c.execute(update(ledger_head).values(size=SIZE + 1)), range(SIZE, SIZE + 1)),
+    "the head emptied": (lambda c: c.execute(update(ledger_head).values(size=0, frontier=b"")), range(1)),
+    "the head without frontier": (lambda c: c.execute(update(ledger_head).values(frontier=b"")), None),
+    "a bit of the frontier": (lambda c: _move_head(c, 300), None),
+    "the head deleted": (lambda c: c.execute(delete(ledger_head)), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+def test_tampering_is_found(small: Small) -> None:
+    """After every way of tampering the check fails, names an entry where one is to blame, and is sound once it is undone."""
+    assert small.check().size == SIZE
+    for name, (tamper, entries) in TAMPERINGS.items():
+        with small.database.engine.begin() as connection:
+            tamper(connection)
+        with pytest.raises(LedgerFault) as found:
+            small.check()
+        if entries is not None:
+            named = range(found.value.index, found.value.index + 1)
+            if found.value.index < 0:  # only the head's frontier tells: then as narrowly as it can
+                words = re.search(r"of the entries ([0-9]+) to ([0-9]+)", found.value.what)
+                assert words, (name, found.value)
+                named = range(int(words[1]), int(words[2]) + 1)
+            assert (named.start in entries, named.stop - 1 in entries) == (True, True), (name, found.value)
+        with small.database.engine.begin() as connection:
+            if name == "the head deleted":
+                put_many(connection, ledger_head, [(1, *small.head)])
+            small.restore(connection)
+        assert small.check().size == SIZE, name
+
+
+def test_the_command_names_the_entry() -> None:
+    """`nik-gateway ledger check` exits 1 and names the first entry that does not fit, in words and as JSON."""
+    deployment = Deployment()
+    try:
+        assert "sound" in deployment.command("ledger", "check")
+        database = Database(f"sqlite:///{deployment.directory / 'gateway.sqlite'}", CLOCK)
+        with database.engine.begin() as connection:
+            for at in (VICTIM + 3, VICTIM):
+                _set(connection, at, private=flipped(bytes(_rows(connection, at)[3]), 300))
+        database.close()
+        assert f"entry {VICTIM}:" in deployment.command("ledger", "check", code=1)
+        document = json.loads(deployment.command("ledger", "check", "--json", code=1))
+        assert (document["sound"], document["entry"]) == (False, VICTIM)
+    finally:
+        deployment.close()
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(3600)
+def test_every_single_bit_counts(small: Small) -> None:
+    """Whichever single bit of any column of any entry, or of the head, is flipped in the database: the check fails."""
+    columns = [column.name for column in ledger_entries.columns]
+    for row in small.rows[:: SIZE // 5]:
+        for name, value in zip(columns[1:], row[1:], strict=True):
+            for bit in range(len(value) * 8):
+                _assert_found(small, lambda c, n=name, v=value, b=bit, at=row[0]: _set(c, at, **{n: flipped(v, b)}))
+        for bit in range(31):
+            _assert_found(small, lambda c, b=bit, at=row[0]: _set(c, at, leaf_index=at + SIZE ^ 1 << b))
+    for bit in range(len(small.head[1]) * 8):
+        _assert_found(small, lambda c, b=bit: _move_head(c, b))
+    for bit in range(31):
+        _assert_found(small, lambda c, b=bit: c.execute(update(ledger_head).values(size=SIZE ^ 1 << b)))
+
+
+def _assert_found(small: Small, tamper: Callable[[Connection], object]) -> None:
+    with small.database.engine.connect() as connection:
+        tamper(connection)
+        head = connection.execute(select(ledger_head)).one()
+        del head
+        connection.commit()
+    with pytest.raises(LedgerFault):
+        small.check()
+    with small.database.engine.begin() as connection:
+        small.restore(connection)

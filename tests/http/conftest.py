@@ -1,0 +1,43 @@
+"""Which served gateways does a contract test call? One on SQLite with one worker, one on PostgreSQL with two."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
+
+from served import Gateway
+
+
+@pytest.fixture(scope="session")
+def sqlite_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """On an SQLite file, one worker that seals for itself, run by `serve`."""
+    deployment = Gateway(tmp_path_factory.mktemp("sqlite"), None, 1)
+    yield deployment
+    assert deployment.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def postgresql_gateway(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Gateway]:
+    """On PostgreSQL, two workers and a sealer, run by `demo`."""
+    name = f"http_{os.getpid()}"
+    with psycopg.connect(postgresql_server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0'.encode())
+        url = f"{postgresql_server.rpartition('/')[0]}/{name}"
+        deployment = Gateway(tmp_path_factory.mktemp("postgresql"), url, 2)
+        yield deployment
+        assert deployment.stop() == 0
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def gateway(request: pytest.FixtureRequest) -> Gateway:
+    """Each of the two in turn; both stay up for the whole run."""
+    deployment: Gateway = request.getfixturevalue(f"{request.param}_gateway")
+    return deployment

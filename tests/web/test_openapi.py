@@ -1,0 +1,156 @@
+"""Is the OpenAPI document whole, valid and the one in the repository, and do real answers fit it?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+from schemathesis.specs.openapi.definitions import OPENAPI_31
+
+from gateway.app import build
+from gateway.cli.demonstration import Demonstration
+from gateway.clock import SystemClock, SystemEntropy
+from gateway.config import read
+from gateway.errors import Cause
+from gateway.nik import Nik
+from gateway.web import openapi
+from gateway.web.problems import PROBLEMS
+
+HOUSE = Path(__file__).parents[2]
+DOCUMENT = openapi.document()
+
+
+def _validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    """A validator of one of the document's schemas, with the others to refer to."""
+    return jsonschema_rs.Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+
+
+def _media(node: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """(schema, example) of everything in the document that has both."""
+    if isinstance(node, dict):
+        for example in node.get("examples", {}).values() if isinstance(node.get("examples"), dict) else ():
+            if "schema" in node:
+                name = example.get("$ref", "").rpartition("/")[2]
+                yield node["schema"], DOCUMENT["components"]["examples"][name]["value"] if name else example["value"]
+        for child in node.values():
+            yield from _media(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _media(child)
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
+    """The gateway as `build` makes it."""
+    directory = tmp_path_factory.mktemp("openapi")
+    demonstration = Demonstration(directory, 1_000, 1, None, "127.0.0.1", 8080, 1)
+    demonstration.build(lambda _: None)
+    return build(read(demonstration.settings_file), SystemClock(), SystemEntropy(), sealer_socket=directory / "none")
+
+
+def test_it_is_the_one_in_the_repository() -> None:
+    """openapi/openapi.json is, byte for byte, what the code writes."""
+    assert (HOUSE / "openapi" / "openapi.json").read_text("utf-8") == openapi.text()
+
+
+def test_it_is_openapi() -> None:
+    """It holds against the schema of OpenAPI 3.1, and every schema in it is a JSON Schema of 2020-12."""
+    jsonschema_rs.Draft202012Validator(OPENAPI_31).validate(json.loads(openapi.text()))
+    for schema in DOCUMENT["components"]["schemas"].values():
+        jsonschema_rs.meta.validate(schema)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    """No `$ref` points into the void, and no component is there for nothing."""
+    used = set(re.findall(r'"\$ref": "#/components/([^"]+)"', openapi.text()))
+    held = {
+        f"{kind}/{name}"
+        for kind in ("schemas", "examples", "headers", "parameters")
+        for name in DOCUMENT["components"][kind]
+    }
+    assert used <= held
+    told_of_by_the_ledger_page, never_for_a_partner = (
+        {"schemas/Leaf"},
+        {"same-person", "assignment-missing", "conflict"},
+    )
+    assert held - used == told_of_by_the_ledger_page | {f"examples/{slug}" for slug in never_for_a_partner}
+
+
+def test_it_has_every_route_and_no_other(application: Litestar) -> None:
+    """What the application routes and what the document describes are the same."""
+    described = {path: {method.upper() for method in operations} for path, operations in DOCUMENT["paths"].items()}
+    routed = {
+        route.path_format: set(route.methods) - {"OPTIONS", "HEAD"}
+        if isinstance(route, HTTPRoute)
+        else {_allowed(application, route.path)}
+        for route in application.routes
+    }
+    assert routed == described
+
+
+def _allowed(application: Litestar, path: str) -> str:
+    """The one method of a bare ASGI route: what it says when it is asked with another."""
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://gateway") as client:
+            return await client.request("DELETE", path)
+
+    refused = asyncio.run(ask())
+    assert refused.status_code == 405
+    return refused.headers["allow"]
+
+
+def test_every_cause_has_its_status() -> None:
+    """The problem schema knows every slug, with the status and `retryable` of the table."""
+    branches = {
+        branch["title"]: branch["properties"] for branch in DOCUMENT["components"]["schemas"]["Problem"]["oneOf"]
+    }
+    assert branches.keys() == {cause.value for cause in Cause}
+    assert {slug: branch["status"]["const"] for slug, branch in branches.items()} == {
+        cause.value: problem.status for cause, problem in PROBLEMS.items()
+    }
+    assert DOCUMENT["components"]["schemas"]["ProblemSlug"]["enum"] == [cause.value for cause in Cause]
+
+
+def test_examples_fit_their_schemas() -> None:
+    """Every example is an instance of the schema beside it."""
+    shown = list(_media(DOCUMENT["paths"]))
+    assert len(shown) > 40
+    for schema, example in shown:
+        _validator(schema).validate(example)
+
+
+def test_no_example_can_be_a_person() -> None:
+    """Every NIK in the document is well-formed and synthetic: its serial is 9000 or more."""
+    niks = set(re.findall(r'"([0-9]{16})"', openapi.text()))
+    assert niks
+    assert all(int(Nik.parse(nik).digits[12:]) >= 9000 for nik in niks)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ({"match": True}, "match without what comes with it"),
+        ({"score": 88}, "a number"),
+        ({"status": "active"}, "a status without a match"),
+        ({"match": False, "status": "active", "usable": False}, "a status of nobody"),
+    ],
+)
+def test_an_answer_that_tells_too_much_does_not_fit(answer: dict[str, Any], fault: str) -> None:
+    """The schema of answers is closed: what no disclosure has does not validate."""
+    example = DOCUMENT["paths"]["/v1/verifications"]["post"]["responses"]["200"]["content"]["application/json"][
+        "examples"
+    ]
+    validator = _validator(DOCUMENT["components"]["schemas"]["Answer"])
+    verdict = example["verdict"]["value"]
+    assert validator.is_valid(verdict)
+    assert not validator.is_valid({**verdict, **answer}), fault
