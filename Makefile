@@ -101,6 +101,10 @@ prove: venv-test ## the long proofs: kills, clusters, large registers
 bench: venv-bench ## speed as ratios, everything side by side in one run
 	@.venv-bench/bin/python -m bench.run $(ARGS)
 
+.PHONY: docs
+docs: venv ## write the generated documents anew (docs/, openapi/)
+	@.venv/bin/nik-gateway documents
+
 .PHONY: openapi
 openapi: venv ## write openapi/openapi.json from the code
 	@.venv/bin/nik-gateway openapi openapi/openapi.json

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 SECOND = 1_000_000
@@ -44,12 +46,30 @@ class SystemClock:
         return time.time_ns() // 1000
 
 
+_POOL = 4096
+
+
 class SystemEntropy:
-    """The operating system's random generator."""
+    """The operating system's random generator, asked for 4 KiB at a time; no byte is ever given twice.
+
+    Not to be carried over a fork: both sides would give the same.
+    """
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._at = 0
+        self._lock = threading.Lock()
 
     def bytes(self, count: int) -> bytes:
         """See `Entropy.bytes`."""
-        return os.urandom(count)
+        with self._lock:
+            end = self._at + count
+            if end > len(self._pool):
+                self._pool = os.urandom(max(_POOL, count))
+                self._at, end = 0, count
+            taken = self._pool[self._at : end]
+            self._at = end
+        return taken
 
 
 def uuid7(now: int, entropy: Entropy) -> str:
@@ -74,6 +94,7 @@ def rfc3339(instant: int) -> str:
     return f"{last[1]}.{micros // 1000:03d}Z"
 
 
+@lru_cache(4096)  # few different ones are told: hours, days, the end of a token
 def rfc3339_seconds(instant: int) -> str:
     """`instant` as RFC 3339 in UTC in whole seconds: `2026-11-24T01:00:00Z`."""
     return (_EPOCH + timedelta(seconds=instant // SECOND)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -90,7 +111,12 @@ def parse_rfc3339(text: str) -> int:
 
 def jakarta_date(instant: int) -> date:
     """The calendar day in Asia/Jakarta at `instant`."""
-    return (_EPOCH + timedelta(microseconds=instant + JAKARTA)).date()
+    return _date_of((instant + JAKARTA) // DAY)
+
+
+@lru_cache(64)
+def _date_of(day: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=day)
 
 
 def jakarta_midnight(day: date) -> int:

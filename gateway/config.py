@@ -63,6 +63,7 @@ def _optional_path(value: Any, base: Path) -> Path | None:  # noqa: ANN401
 def _issuer(value: Any, base: Path) -> str:  # noqa: ANN401
     text = _text(value, base)
     parts = urlsplit(text)
+    _ = parts.port  # raises ValueError when it is none
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.path:
         msg = "must be a URL of scheme and host, without path, query, fragment or trailing slash, e.g. https://nik.example.go.id"
         raise ValueError(msg)
@@ -80,7 +81,7 @@ def _database(value: Any, base: Path) -> str:  # noqa: ANN401
 
 
 def _networks(value: Any, _: Path) -> tuple[IPv4Network | IPv6Network, ...]:  # noqa: ANN401
-    if not isinstance(value, list):
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         msg = "must be a list of addresses or networks"
         raise ValueError(msg)  # noqa: TRY004
     return tuple(ip_network(each) for each in value)
@@ -191,9 +192,9 @@ def parse(document: Mapping[str, Any], path: Path) -> Settings:
             values[setting.name.replace(".", "_")] = setting.read(given.get(setting.name, setting.default), path.parent)
         except ValueError as fault:
             faults.append(f"{path.name}: {setting.name}: {fault}")
-    if not faults and not values["demo"] and not values["issuer"].startswith("https://"):
+    if not values.get("demo") and not values.get("issuer", "https://").startswith("https://"):
         faults.append(f"{path.name}: issuer: must be https outside a demo (FAPI 2.0 §5.2)")
-    if not faults and values["log_level"] not in {"debug", "info", "warning", "error"}:
+    if values.get("log_level", "info") not in {"debug", "info", "warning", "error"}:
         faults.append(f"{path.name}: log.level: must be debug, info, warning or error")
     if faults:
         raise Misconfigured(faults)

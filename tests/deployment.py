@@ -295,7 +295,9 @@ def jcs(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def assert_sealed(leaves: Mapping[str, Mapping[str, Any]], question: Mapping[str, Any], document: dict[str, Any]) -> None:
+def assert_sealed(
+    leaves: Mapping[str, Mapping[str, Any]], question: Mapping[str, Any], document: dict[str, Any]
+) -> None:
     """An answer (or problem) that somebody holds has its entry, which commits to it and to the question."""
     rest = dict(document)
     leaf = leaves[rest.pop("entry")]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from msgspec import Struct
+
 from gateway.allowance import gcra
 from gateway.allowance.periods import day_ends, day_of, month_ends, month_of
 from gateway.clock import SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """What was agreed: `burst` per second, `day`, `month`, price of an answer in rupiah, and whether it is prepaid."""
 
     burst: int
@@ -43,8 +44,7 @@ class Shortage:
     resets_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One limit as a header shows it: quota, window in seconds, left, seconds until it is whole again."""
 
     name: str

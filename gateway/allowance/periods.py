@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 from gateway.clock import DAY, JAKARTA, jakarta_date, jakarta_midnight
 
@@ -25,5 +26,10 @@ def day_ends(instant: int) -> int:
 
 def month_ends(instant: int) -> int:
     """The instant at which the Jakarta month of `instant` is over."""
-    year, month = divmod(month_of(instant) + 1, 12)
-    return jakarta_midnight(date(year, month + 1, 1))
+    return _end_of(month_of(instant))
+
+
+@lru_cache(64)
+def _end_of(month: int) -> int:
+    year, following = divmod(month + 1, 12)
+    return jakarta_midnight(date(year, following + 1, 1))

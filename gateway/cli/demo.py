@@ -35,9 +35,9 @@ PATIENCE = 60  # seconds until a server that does not answer is given up
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same residents.")
 @click.option("--database", help="sqlite:///FILE or postgresql+psycopg://…; an SQLite file in DIR when not given.")
 @click.option("--no-serve", is_flag=True, help="Build only.")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=int, default=8080, show_default=True)
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=int, default=8080, show_default=True, help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words (with --no-serve).")
 def demo(  # noqa: PLR0913  one argument for each option
     directory: Path,

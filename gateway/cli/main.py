@@ -10,6 +10,7 @@ from gateway.cli.agreements import agreements
 from gateway.cli.database import db
 from gateway.cli.demo import demo
 from gateway.cli.doctor import doctor
+from gateway.cli.documents import documents, openapi
 from gateway.cli.keys import keys
 from gateway.cli.ledger import ledger
 from gateway.cli.output import COULD_NOT_RUN
@@ -41,6 +42,8 @@ for command in (
     db,
     verify,
     doctor,
+    openapi,
+    documents,
     worker_process,
     sealer_process,
 ):

@@ -49,7 +49,7 @@ def check(directory: Path, as_json: bool) -> None:  # noqa: FBT001
 @policy.command()
 @config_option
 @click.option("--client", "client_id", required=True, help="The client that would ask.")
-@click.option("--purpose", required=True)
+@click.option("--purpose", required=True, help="The purpose that it would name.")
 @click.option("--claim", "claims", multiple=True, help="The name of a claim that would be sent; may be repeated.")
 @click.option("--consent", default="", help="Legal basis that the request would name.")
 @click.option(

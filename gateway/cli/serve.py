@@ -115,7 +115,7 @@ def _bind_to_parent(parent: int) -> None:
 def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) -> None:
     """One worker: serves HTTP on the socket that it was handed."""
     _bind_to_parent(parent)
-    sys.setswitchinterval(float(os.environ.get("SWI","0.005")))
+    sys.setswitchinterval(float(os.environ.get("SWI", "0.005")))
     settings = overridden(settings_of(config))
     configure_logging(settings.log_level)
     application = build(settings, SystemClock(), SystemEntropy(), sealer_socket=sealer)

@@ -34,6 +34,7 @@ class _Child:
     name: str
     arguments: list[str]
     process: subprocess.Popen[bytes] | None = None
+    starts: int = 0
     born: float = 0.0
     not_before: float = 0.0
 
@@ -103,9 +104,10 @@ class Supervisor:
                 return True
             code = child.process.returncode
             _log.warning("a process has ended", process=child.name, code=code)
-            if code == COULD_NOT_RUN:
+            if code == COULD_NOT_RUN and child.starts == 1:
                 return False
-            child.not_before = now if now - child.born > CALM else now + CALM
+            # What could not run again after it had run is waiting for something, e.g. the database: keep trying.
+            child.not_before = now if now - child.born > CALM and code != COULD_NOT_RUN else now + CALM
             child.process = None
         if now >= child.not_before:
             environment = dict(os.environ)
@@ -116,6 +118,7 @@ class Supervisor:
                 pass_fds=(self._socket.fileno(),),
                 env=environment,
             )
+            child.starts += 1
             child.born = now
         return True
 

@@ -26,7 +26,9 @@ _SHOWN = 6  # the district code; the birth date behind it is not for a screen
 @click.option("--profile", required=True, type=click.Path(path_type=Path), help="profile.toml of the partner.")
 @click.option("--purpose", required=True, help="Why the question is asked, as the agreement names it.")
 @click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="A claim to compare; may be repeated.")
-@click.option("--language", type=click.Choice(["id", "en"]), default="id", show_default=True)
+@click.option(
+    "--language", type=click.Choice(["id", "en"]), default="id", show_default=True, help="Language of what is shown."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
 @click.option("--consent-basis", help="Legal basis, when the purpose demands one (e.g. consent).")
 @click.option("--consent-reference", help="Where the consent is filed.")

@@ -59,7 +59,7 @@ def parse(jwk: dict[str, Any]) -> Key:
     except (KeyError, ValueError, TypeError):
         msg = f"members 'job' (one of {', '.join(Job)}) and 'version' are needed"
         raise ValueError(msg) from None
-    if not isinstance(version, int) or not 1 <= version <= 255:  # noqa: PLR2004  the version is one byte of a sealed record
+    if type(version) is not int or not 1 <= version <= 255:  # noqa: PLR2004  the version is one byte of a sealed record
         msg = "'version' must be a whole number from 1 to 255"
         raise ValueError(msg)
     if job in MAC_JOBS or job in SEAL_JOBS:

@@ -106,7 +106,7 @@ class AccessTokens:
                 raise Refused(Cause.INVALID_TOKEN, fault="signed by an unknown key")
             jws.verify(key)
             claims = _decode(jws.payload)
-        except (JoseFault, msgspec.MsgspecError, UnicodeError) as fault:
+        except (JoseFault, msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
             raise Refused(Cause.INVALID_TOKEN, fault="not an access token of this gateway") from fault
         if claims.iss != self._issuer or claims.aud != self._resource:
             raise Refused(Cause.INVALID_TOKEN, fault="issued by or for somebody else")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -45,6 +46,19 @@ class Proof:
     id: ProofId
 
 
+_uri = re.compile(r"[!-~]+\Z").match  # `urlsplit` would drop blanks and line ends
+_PORTS = {"http": 80, "https": 443}
+
+
+def _normal(url: str) -> tuple[str, str, int | None, str]:
+    """Scheme, user and host, port and path of a URL. Raises ValueError."""
+    parts = urlsplit(url)
+    user = parts.netloc.rpartition("@")[0]
+    host = parts.hostname or ""
+    port = _PORTS.get(parts.scheme) if parts.port is None else parts.port
+    return parts.scheme, f"{user}@{host}" if "@" in parts.netloc else host, port, parts.path
+
+
 def proof_id(thumbprint: str, jti: str, expires: int, kind: str) -> ProofId:
     """The identity of one use of `jti` under one key."""
     return ProofId(sha256(f"{kind}\0{thumbprint}\0{jti}".encode()).digest()[:16], expires, kind)
@@ -80,7 +94,7 @@ class ProofChecker:
             claims = _decode(jws.payload)
         except JoseFault as fault:
             raise _refuse(str(fault)) from fault
-        except (msgspec.MsgspecError, UnicodeError) as fault:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
             raise _refuse("jti, htm, htu (text) and iat (number) are needed") from fault
         if not claims.jti or len(claims.jti) > 256:  # noqa: PLR2004  what is kept against replay is a hash; a bound all the same
             raise _refuse("jti must have 1 to 256 characters")
@@ -89,7 +103,7 @@ class ProofChecker:
         if claims.htu != self._base + path and not self._same_url(claims.htu, path):
             raise _refuse("htu is not the URL of this call")
         now = self._clock.now()
-        issued = int(claims.iat * SECOND)
+        issued = claims.iat * SECOND  # may be infinite: a whole number only once it is near
         if not now - SKEW <= issued <= now + SKEW:
             raise _refuse("iat is more than 60 seconds from the gateway's time")
         if (claims.exp is not None and claims.exp * SECOND < now - SKEW) or (
@@ -100,7 +114,7 @@ class ProofChecker:
             raise _refuse("ath is not the hash of the access token")
         if self._nonce_required or claims.nonce is not None:
             self._check_nonce(claims.nonce, now)
-        return Proof(key.thumbprint, proof_id(key.thumbprint, claims.jti, issued + 2 * SKEW, "dpop"))
+        return Proof(key.thumbprint, proof_id(key.thumbprint, claims.jti, int(issued) + 2 * SKEW, "dpop"))
 
     def _parse_key(self, header: Mapping[str, Any], segment: str) -> PublicKey:
         if header.get("typ") != "dpop+jwt":
@@ -120,14 +134,7 @@ class ProofChecker:
     def _same_url(self, htu: str, path: str) -> bool:
         """RFC 9449 §4.3 item 9: without query and fragment, after syntax- and scheme-based normalisation (RFC 3986 §6.2)."""
         try:
-            sent, own = urlsplit(htu), urlsplit(self._base + path)
-            ports = {"http": 80, "https": 443}
-            return (sent.scheme, (sent.hostname or ""), sent.port or ports.get(sent.scheme), sent.path) == (
-                own.scheme,
-                own.hostname,
-                own.port or ports.get(own.scheme),
-                own.path,
-            )
+            return bool(_uri(htu)) and _normal(htu) == _normal(self._base + path)
         except ValueError:
             return False
 

@@ -6,6 +6,7 @@ Read `TokenEndpoint.grant` as the table of contents; the order of checks is auth
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +82,7 @@ class _TokenRequest(OAuth2Request):  # type: ignore[misc]
         self.fields = form
         self.dpop = dpop
         self.registered = client
+        self.agreed: Mapping[str, AbstractSet[str]] | None = None
         self.proofs: list[ProofId] = []
         self.token: TokenClaims | None = None
 
@@ -114,9 +116,19 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         self.register_client_auth_method("private_key_jwt", self._authenticate)
         self.register_grant(_Grant)
 
-    def grant(self, form: Mapping[str, str], dpop: list[str], client: Client | None) -> Grant:
-        """Decide a token request. `client` is whoever `claimed_client` named, or None when there is no such client."""
+    def grant(
+        self,
+        form: Mapping[str, str],
+        dpop: list[str],
+        client: Client | None,
+        agreed: Mapping[str, AbstractSet[str]] | None = None,
+    ) -> Grant:
+        """Decide a token request. `client` is whoever `claimed_client` named, or None when there is no such client.
+
+        `agreed` maps the purposes of its agreements to their claims; details beyond them are refused, unless it is None.
+        """
         request = _TokenRequest(form, dpop, client)
+        request.agreed = agreed
         status, body = self.create_token_response(request)
         return Grant(status, body, tuple(request.proofs), request.token)
 
@@ -178,7 +190,7 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
             error = InvalidRequestError(description=f"the only resource here is {self._resource}")
             error.error = "invalid_target"  # RFC 8707 §2
             raise error
-        details = self._details(request.fields.get("authorization_details"))
+        details = self._details(request.fields.get("authorization_details"), request.agreed)
         try:
             proof = self._proofs.check(request.dpop, "POST", PATH, None)
         except Refused as refused:
@@ -220,7 +232,7 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         return asked
 
     @staticmethod
-    def _details(text: str | None) -> list[Details]:
+    def _details(text: str | None, agreed: Mapping[str, AbstractSet[str]] | None) -> list[Details]:
         if text is None:
             return []
         try:
@@ -231,4 +243,10 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
             raise InvalidAuthorizationDetailsError(description=f"the only type here is {DETAILS_TYPE}")
         if not all(detail.purposes for detail in details):
             raise InvalidAuthorizationDetailsError(description="purposes are needed in every object")
+        if agreed is not None:
+            for detail in details:
+                bounds = {claim for name in detail.purposes for claim in agreed.get(name, ())}
+                if not agreed.keys() >= set(detail.purposes) or not bounds >= set(detail.claims):
+                    text = "purposes and claims must be those of the agreement"
+                    raise InvalidAuthorizationDetailsError(description=text)
         return details

@@ -5,26 +5,14 @@ SQLite: WAL, synchronous=FULL, explicit BEGIN. PostgreSQL: read committed, and a
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    BindParameter,
-    ColumnElement,
-    Connection,
-    Engine,
-    Table,
-    any_,
-    bindparam,
-    create_engine,
-    event,
-    text,
-)
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.clock import SECOND, Clock
 from gateway.errors import CommitUnknown, Misconfigured, StoreUnavailable
@@ -41,7 +29,10 @@ class Database:
         self.url = url
         self.engine = _engine(url)
         self.dialect = self.engine.dialect.name
-        self._warned = threading.local()
+        driver: Any = self.engine.dialect.dbapi
+        # What goes through a driver's cursor (the hot reads and writes) raises the driver's own faults.
+        self._faults: type[Exception] = driver.Error
+        self._transient = (driver.OperationalError, driver.InterfaceError)
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -57,15 +48,16 @@ class Database:
                     connection.exec_driver_sql("BEGIN")
                 yield connection
                 connection.rollback()
-        except (OperationalError, DBAPIError) as fault:
+        except (DBAPIError, self._faults) as fault:
+            self._forget(fault)
             raise StoreUnavailable(_brief(fault)) from fault
 
     @contextmanager
     def sealing(self) -> Iterator[tuple[Connection, int]]:
         """(connection, now) in a transaction under the sealing lock; commits on leaving, durably.
 
-        `now` is database time in microseconds. Raises StoreUnavailable when nothing was changed, CommitUnknown when that
-        cannot be said. Other exceptions roll back and go on.
+        `now` is database time in microseconds. Raises StoreUnavailable when nothing was changed, CommitUnknown when
+        that cannot be said. Other exceptions roll back and go on.
         """
         try:
             connection = self.engine.connect()
@@ -78,15 +70,22 @@ class Database:
                 raise StoreUnavailable(_brief(fault)) from fault
             try:
                 yield connection, now
-            except DBAPIError as fault:
-                connection.rollback()
-                if fault.connection_invalidated or isinstance(fault, OperationalError):
+            except (DBAPIError, self._faults) as fault:
+                self._forget(fault)
+                with suppress(DBAPIError):
+                    connection.rollback()
+                if isinstance(getattr(fault, "orig", fault), self._transient):
                     raise StoreUnavailable(_brief(fault)) from fault
                 raise
             except BaseException:
                 connection.rollback()
                 raise
             self._commit(connection)
+
+    def _forget(self, fault: BaseException) -> None:
+        """Give up pooled connections when one was lost: SQLAlchemy sees only the faults of statements that it ran."""
+        if isinstance(fault, self._transient) and self.dialect == "postgresql":
+            self.engine.dispose()
 
     def _lock(self, connection: Connection) -> int:
         if self.dialect == "sqlite":
@@ -127,7 +126,12 @@ _NOW = text(f"SELECT (extract(epoch FROM clock_timestamp()) * {SECOND})::bigint"
 
 def _engine(url: str) -> Engine:
     if url.startswith("sqlite:"):
-        engine = create_engine(url, connect_args={"timeout": BUSY / 1000, "check_same_thread": False}, pool_size=8)
+        engine = create_engine(
+            url,
+            connect_args={"timeout": BUSY / 1000, "check_same_thread": False},
+            pool_size=8,
+            pool_reset_on_return=None,
+        )
 
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _: Any) -> None:  # noqa: ANN401  sqlite3.Connection
@@ -160,12 +164,31 @@ def _brief(fault: BaseException) -> str:
     return f"{type(original).__name__}: {str(original).splitlines()[0] if str(original) else ''}"
 
 
-def among(column: ColumnElement[Any], name: str, dialect: str) -> ColumnElement[bool]:
-    """`column` is one of the values given as parameter `name` (a list); one statement whatever their number."""
-    if dialect == "postgresql":
-        array: BindParameter[Any] = bindparam(name, type_=ARRAY(column.type))
-        return column == any_(array)
-    return column.in_(bindparam(name, expanding=True))
+class Lookup:
+    """One read, written once: the rows of a table whose key is among given values, in one statement.
+
+    It goes through the driver's own cursor: SQLAlchemy's part of a read costs more than the read (docs/decisions).
+    """
+
+    def __init__(self, dialect: str, select: str, key: ColumnElement[Any], further: str = "") -> None:
+        """`select` is SQL up to WHERE; `further` a condition with one more parameter, `{}` standing for it."""
+        self._select = f"{select} WHERE {key.table.name}.{key.name}"  # type: ignore[attr-defined]  # a table's column
+        self._further = f" AND {further.format('%s' if dialect == 'postgresql' else '?')}" if further else ""
+        array = _ARRAYS[str(key.type.compile(_DIALECTS[dialect]))] if dialect == "postgresql" else ""
+        self._one = f"{self._select} = ANY(%s::{array}){self._further}" if array else ""
+
+    def rows(self, connection: Connection, keys: Sequence[Any], *more: Any) -> list[tuple[Any, ...]]:
+        """The rows found; raises the driver's faults, which `reading` and `sealing` understand."""
+        cursor = connection.connection.cursor()
+        if self._one:
+            cursor.execute(self._one, (list(keys), *more))
+        else:
+            # As many marks as the next power of two, so that few statements are enough and each is prepared once.
+            count = 1 << (len(keys) - 1).bit_length()
+            marks = ",".join("?" * count)
+            padded = (*keys, *([keys[-1]] * (count - len(keys))), *more)
+            cursor.execute(f"{self._select} IN ({marks}){self._further}", padded)
+        return cursor.fetchall()  # type: ignore[no-any-return]
 
 
 _ARRAYS = {
@@ -176,6 +199,7 @@ _ARRAYS = {
     "INTEGER": "integer[]",
     "BOOLEAN": "boolean[]",
 }
+_DIALECTS = {"postgresql": postgresql.dialect(), "sqlite": sqlite.dialect()}
 _statements: dict[tuple[str, str, tuple[str, ...]], str] = {}
 
 
@@ -193,10 +217,13 @@ def put_many(
     statement = _statements.get(key)
     if statement is None:
         statement = _statements[key] = _put_statement(connection, table, replace)
+    cursor = connection.connection.cursor()
     if dialect == "postgresql":
-        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+        cursor.execute(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+    elif len(rows) == 1:
+        cursor.execute(statement, rows[0])
     else:
-        connection.exec_driver_sql(statement, list(rows))
+        cursor.executemany(statement, rows)
 
 
 def _put_statement(connection: Connection, table: Table, replace: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from gateway.allowance.account import Account
 from gateway.clock import SECOND, Clock
-from gateway.store.engine import Database, among
+from gateway.store.engine import Database, Lookup
 from gateway.store.partners import PartnersOf
 from gateway.store.register import RegisterOf
 from gateway.store.tables import accounts, ledger_entries
@@ -32,9 +32,7 @@ class ThreadedReading:
         self._clock = clock
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reader")
         self._watermarks: tuple[int, Mapping[str, Watermark]] = (-FRESH, {})
-        self._earlier = select(ledger_entries.c.id, ledger_entries.c.leaf, ledger_entries.c.private).where(
-            among(ledger_entries.c.id, "ids", database.dialect)
-        )
+        self._earlier = Lookup(database.dialect, "SELECT id, leaf, private FROM ledger_entries", ledger_entries.c.id)
 
     async def standing(self, client_id: str) -> Standing | None:
         """See `Reading.standing`."""
@@ -66,8 +64,8 @@ class ThreadedReading:
                 wanted[UUID(text).bytes] = text
             except ValueError:
                 continue  # not the form of an id: it names no answer
-        rows = connection.execute(self._earlier, {"ids": list(wanted)})
-        return {wanted[bytes(id)]: (bytes(leaf), private and bytes(private)) for id, leaf, private in rows}
+        rows = self._earlier.rows(connection, list(wanted)) if wanted else []
+        return {wanted[id]: (leaf, private) for id, leaf, private in rows}
 
     async def account(self, id: str) -> Account:
         """The account of an agreement as it stands."""

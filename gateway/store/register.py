@@ -11,7 +11,7 @@ from gateway.clock import Entropy
 from gateway.keyring import Job, Keyring
 from gateway.register.codec import decode, encode
 from gateway.register.record import Record
-from gateway.store.engine import Database, among, put_many
+from gateway.store.engine import Database, Lookup, put_many
 from gateway.store.tables import imports, records, register_index, watermarks
 from gateway.verification.judge import INDEX, binding
 from gateway.verification.standing import Watermark
@@ -36,19 +36,18 @@ class RegisterOf:
         self._keyring = keyring
         self._entropy = entropy
         dialect = database.dialect
-        self._find = (
-            select(register_index.c.ix, records.c.id, records.c.sealed)
-            .join(records, records.c.id == register_index.c.record)
-            .where(among(register_index.c.ix, "ids", dialect))
+        self._find = Lookup(
+            dialect,
+            "SELECT register_index.ix, records.id, records.sealed FROM register_index"
+            " JOIN records ON records.id = register_index.record",
+            register_index.c.ix,
         )
-        self._known = select(register_index.c.ix, register_index.c.record).where(
-            among(register_index.c.ix, "ids", dialect)
-        )
+        self._known = Lookup(dialect, "SELECT ix, record FROM register_index", register_index.c.ix)
 
     def find(self, connection: Connection, indexes: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:
         """Index → (record id, sealed record) of those that exist; one query."""
-        rows = connection.execute(self._find, {"ids": list(indexes)})
-        return {bytes(ix): (record, bytes(sealed)) for ix, record, sealed in rows}
+        rows = self._find.rows(connection, indexes)
+        return {ix: (record, sealed) for ix, record, sealed in rows}
 
     def progress(self, name: str) -> Progress | None:
         """How far an import of this name has come, if one was begun."""
@@ -69,7 +68,7 @@ class RegisterOf:
             old.mac(nik.encode())[:INDEX]: ix for ix, nik in ((ix, r.nik) for ix, r in index.items()) for old in older
         }
         with self._database.sealing() as (connection, _):
-            found = {bytes(ix): record for ix, record in connection.execute(self._known, {"ids": [*index, *former]})}
+            found = {ix: record for ix, record in self._known.rows(connection, [*index, *former])}
             ids = {former.get(ix, ix): record for ix, record in found.items()}
             # Ids say nothing about order of birth or import: sealed rows of one import lie together, that is all.
             following = (connection.execute(select(func.max(records.c.id))).scalar() or 0) + 1

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from gateway.allowance.account import Account
 from gateway.ledger.entry import Entry
 from gateway.ledger.merkle import Frontier
-from gateway.store.engine import Database, among, put_many
+from gateway.store.engine import Database, Lookup, put_many
 from gateway.store.ledger import read_head
 from gateway.store.tables import accounts, attempts, epochs, ledger_entries, ledger_head, proof_ids, repeats
 from gateway.verification.seal import Changes, SealTransaction
@@ -47,16 +47,16 @@ class SealsOf:
 
 
 class _Reads:
-    """The statements, built once."""
+    """The reads of the seal, written once."""
 
     def __init__(self, dialect: str) -> None:
-        self.epochs = select(epochs.c.scope, epochs.c.count).where(among(epochs.c.scope, "ids", dialect))
-        self.proofs = select(proof_ids.c.id).where(among(proof_ids.c.id, "ids", dialect))
-        self.repeats = select(repeats.c.key, repeats.c.body, repeats.c.status, repeats.c.answer).where(
-            among(repeats.c.key, "ids", dialect), repeats.c.expires > bindparam("now")
+        self.epochs = Lookup(dialect, "SELECT scope, count FROM epochs", epochs.c.scope)
+        self.proofs = Lookup(dialect, "SELECT id FROM proof_ids", proof_ids.c.id)
+        self.repeats = Lookup(dialect, "SELECT key, body, status, answer FROM repeats", repeats.c.key, "expires > {}")
+        self.accounts = Lookup(
+            dialect, "SELECT id, tat, day, day_spent, month, month_spent, balance FROM accounts", accounts.c.id
         )
-        self.accounts = select(accounts).where(among(accounts.c.id, "ids", dialect))
-        self.attempts = select(attempts.c.tag, attempts.c.guesses).where(among(attempts.c.tag, "ids", dialect))
+        self.attempts = Lookup(dialect, "SELECT tag, guesses FROM attempts", attempts.c.tag)
 
 
 _advance = update(ledger_head).where(ledger_head.c.one == 1).values(size=bindparam("s"), frontier=bindparam("f"))
@@ -69,22 +69,21 @@ class _Transaction:
         self._reads = reads
 
     def epochs(self, scopes: Collection[str]) -> tuple[int, Mapping[str, int]]:
-        rows = self._connection.execute(self._reads.epochs, {"ids": list(scopes)})
-        return self._now, dict(rows.all())
+        rows = self._reads.epochs.rows(self._connection, list(scopes)) if scopes else []
+        return self._now, {scope: count for scope, count in rows}  # noqa: C416  rows of two, for the type checker
 
     def known_proofs(self, ids: Collection[bytes]) -> set[bytes]:
-        return {bytes(row[0]) for row in self._connection.execute(self._reads.proofs, {"ids": list(ids)})}
+        return {row[0] for row in self._reads.proofs.rows(self._connection, list(ids))}
 
     def repeats(self, keys: Collection[bytes]) -> Mapping[bytes, tuple[bytes, int, bytes]]:
-        rows = self._connection.execute(self._reads.repeats, {"ids": list(keys), "now": self._now})
-        return {bytes(row[0]): (bytes(row[1]), row[2], bytes(row[3])) for row in rows}
+        rows = self._reads.repeats.rows(self._connection, list(keys), self._now)
+        return {key: (body, status, answer) for key, body, status, answer in rows}
 
     def accounts(self, ids: Collection[str]) -> Mapping[str, Account]:
-        return {row[0]: Account(*row[1:]) for row in self._connection.execute(self._reads.accounts, {"ids": list(ids)})}
+        return {row[0]: Account(*row[1:]) for row in self._reads.accounts.rows(self._connection, list(ids))}
 
     def attempts(self, tags: Collection[bytes]) -> Mapping[bytes, bytes]:
-        rows = self._connection.execute(self._reads.attempts, {"ids": list(tags)})
-        return {bytes(row[0]): bytes(row[1]) for row in rows}
+        return {tag: guesses for tag, guesses in self._reads.attempts.rows(self._connection, list(tags))}  # noqa: C416
 
     def frontier(self) -> Frontier:
         head = read_head(self._connection)

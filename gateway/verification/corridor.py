@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from gateway.clock import Clock, Entropy, uuid7
 from gateway.errors import Cause, Refusal, Refused
@@ -42,7 +44,7 @@ class Asked:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One call of an identified caller: everything after steps 1 and 2. `refusal` refuses it as a whole."""
 
@@ -132,8 +134,6 @@ class Corridor:
         agreement = agreed.agreement
         terms = agreement.purposes[question.purpose]
         behalf = self._behalf(standing, agreement, question, now)
-        address = ip_address(caller.address)
-        address = getattr(address, "ipv4_mapped", None) or address  # ::ffff:192.0.2.1 is 192.0.2.1
         decider = self._decider()
         inputs = Inputs(
             partner=standing.partner.id,
@@ -145,7 +145,7 @@ class Corridor:
             channel=question.channel is not UNSET,
             operator=question.operator is not UNSET,
             on_behalf_of=question.on_behalf_of is not UNSET,
-            address_allowed=any(address in network for network in agreement.networks),
+            address_allowed=within(caller.address, agreement.networks),
             token_purposes=caller.purposes,
             token_claims=caller.claims,
             client_id=caller.client_id,
@@ -169,6 +169,7 @@ class Corridor:
             permit,
             {**self._private(call), **_context(question), "policy": permit.policy},
             asked.ref,
+            self._judge.indexes(nik),
             behalf,
         )
 
@@ -188,7 +189,7 @@ class Corridor:
         if not asked:
             return [each for each in outcomes if isinstance(each, Draft)]
         earlier = [each.question.previous for each in asked if each.question.previous is not UNSET]
-        found = await self._reading.find([ix for each in asked for ix in self._judge.indexes(each)], earlier)  # 5
+        found = await self._reading.find([ix for each in asked for ix in each.indexes], earlier)  # 5
         drafts: list[Draft] = []
         for count, each in enumerate(outcomes, 1):
             drafts.append(each if isinstance(each, Draft) else self._judge.compare(each, found, now))  # 6
@@ -240,6 +241,15 @@ class Corridor:
     @staticmethod
     def _private(call: Call) -> Mapping[str, Any]:
         return {"address": call.caller.address, "token": call.caller.token_id}
+
+
+@lru_cache(100_000)
+def within(text: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    """Whether an address lies in one of the networks; an IPv4 address may come written as IPv6 (::ffff:192.0.2.1)."""
+    address: IPv4Address | IPv6Address = ip_address(text)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
 
 
 def _basis(question: Question) -> str:

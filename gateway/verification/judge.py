@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from gateway.ledger.canonical import canonical
 from gateway.ledger.entry import Kind, Leaf
 from gateway.matching.compare import compare
 from gateway.nik import Nik
-from gateway.partners.agreement import Agreement, PurposeTerms
+from gateway.partners.agreement import Agreement, Limits, PurposeTerms
 from gateway.policy.decide import Permit
 from gateway.register.codec import decode, encode
 from gateway.register.record import Record
@@ -56,9 +57,9 @@ _DECOY = Record(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decided:
-    """A question that steps 3 and 4 permitted, with the identity that its answer will have."""
+    """A question that steps 3 and 4 permitted, with the identity that its answer will have and where to look it up."""
 
     id: str
     nonce: bytes
@@ -70,13 +71,20 @@ class Decided:
     permit: Permit
     private: Mapping[str, Any]
     ref: str | None
+    indexes: list[bytes]
     behalf: tuple[Agreement, ...] = ()  # the agreement of whomever an intermediary asks for: charged as well
 
 
-def room_of(agreement: Agreement) -> Room:
+@lru_cache(10_000)
+def room_of(limits: Limits) -> Room:
     """The allowance that was agreed, as the seal counts it."""
-    limits = agreement.limits
     return Room(limits.burst, limits.day, limits.month, limits.tariff, limits.prepaid)
+
+
+@lru_cache(10_000)
+def agreed_claims(terms: PurposeTerms) -> tuple[str, ...]:
+    """Every claim of a purpose, sorted."""
+    return tuple(sorted(terms.claims))
 
 
 def binding(record: int, version: int) -> bytes:
@@ -99,31 +107,30 @@ class Judge:
         """`behind_after`: after how many microseconds without news a regency's records are `source_behind`."""
         self._keyring = keyring
         self._behind_after = behind_after
+        self._tag = keyring.mac(Job.LEDGER_TAG).mac
+        self._pair = keyring.mac(Job.SUBJECT).mac
+        self._attempt = keyring.mac(Job.ATTEMPT).mac
         key = keyring.sealer(Job.CLAIMS)
         self._decoy = (0, key.seal(encode(_DECOY), binding(0, key.version), entropy))
 
-    def indexes(self, decided: Decided) -> list[bytes]:
+    def indexes(self, nik: Nik) -> list[bytes]:
         """See `indexes`."""
-        return indexes(self._keyring, decided.nik.digits)
+        return indexes(self._keyring, nik.digits)
 
     def compare(self, decided: Decided, found: Found, now: int) -> Draft:
         """The draft of the answer to one question, or of its refusal (PREVIOUS_UNKNOWN)."""
-        digits = decided.nik.digits
-        hit = next((row for ix in self.indexes(decided) if (row := found.records.get(ix)) is not None), self._decoy)
-        opener = self._keyring.opener(Job.CLAIMS, hit[1])
-        record = decode(opener.open(hit[1], binding(hit[0], opener.version)))
-        question, terms = decided.question, decided.terms
-        bands = compare(question.claims, record.claims)
+        digits, question, terms = decided.nik.digits, decided.question, decided.terms
+        record = self._open(decided.indexes, found)
         known = record.nik == digits
+        bands = compare(question.claims, record.claims)
         matched = matches(terms, bands) and known
         watermark = found.watermarks.get(record.regency, _NEVER)
         behind = now - watermark.complete_until > self._behind_after
         status, reason, _ = judge(record, jakarta_date(now), source_behind=behind, gap=watermark.gap)
-        as_of = watermark.complete_until // HOUR * HOUR
-        raw = digits.encode()
-        partner = decided.agreement.partner
-        tag = b64u(self._keyring.mac(Job.LEDGER_TAG).mac(raw)[:INDEX])
-        state = self._state(decided, record, status, reason)
+        pair = f"{decided.agreement.partner}\0{digits}".encode()
+        tag = b64u(self._tag(digits.encode())[:INDEX])
+        asks_again = question.previous is not UNSET
+        state = self._state(decided, record, status, reason) if matched or asks_again else ""
         private = {
             **decided.private,
             "subject": tag,
@@ -131,11 +138,12 @@ class Judge:
             "state": state if matched else "",
         }
         changed: bool | None = None
-        if question.previous is not UNSET:
-            earlier = self._earlier(found.earlier.get(question.previous), decided, tag)
+        if asks_again:
+            earlier = self._earlier(found.earlier.get(str(question.previous)), decided, tag)
             if earlier is None or (not earlier and terms.disclosure.depth > 0):
-                return self._refused(decided, Refusal(Cause.PREVIOUS_UNKNOWN), private)
+                return self._draft(decided, private, None, None, Refusal(Cause.PREVIOUS_UNKNOWN))
             changed = earlier != state
+        as_of = watermark.complete_until // HOUR * HOUR
         judgement = Judgement(
             matched,
             bands,
@@ -145,35 +153,26 @@ class Judge:
             rfc3339_seconds(as_of),
             rfc3339_seconds(max(as_of + _RELIANCE, now // HOUR * HOUR + HOUR)),
             changed,
-            "pair_" + b64u(self._keyring.mac(Job.SUBJECT).mac(f"{partner}\0{digits}".encode())[:INDEX]),
+            "pair_" + b64u(self._pair(pair)[:INDEX]),
         )
         answer = disclose(judgement, decided.permit.disclosure, tells_order=terms.tells_order)
-        attempt_key = self._keyring.mac(Job.ATTEMPT)
-        attempt = Attempt(
-            attempt_key.mac(f"{partner}\0{digits}".encode())[:INDEX],
-            terms.attempts,
-            visible_cost(answer, terms, question.claims),
-            attempt_key.mac(canonical(question.claims))[:8],
-        )
-        return Draft(
-            decided.id,
-            Kind.ANSWER,
-            decided.agreement.id,
-            question.purpose,
-            decided.nonce,
-            decided.request,
-            private,
-            answer,
-            charges=tuple((agreement.id, room_of(agreement)) for agreement in (decided.agreement, *decided.behalf)),
-            attempt=attempt,
-            ref=decided.ref,
-        )
+        cost = visible_cost(answer, terms, question.claims)
+        guess = self._attempt(canonical(question.claims))[:8] if cost else b""
+        attempt = Attempt(self._attempt(pair)[:INDEX], terms.attempts, cost, guess)
+        return self._draft(decided, private, answer, attempt, None)
+
+    def _open(self, ixs: list[bytes], found: Found) -> Record:
+        """The record under one of the indexes, or the decoy: either way one look-up, one opening."""
+        id, sealed = next((row for ix in ixs if (row := found.records.get(ix)) is not None), self._decoy)
+        opener = self._keyring.opener(Job.CLAIMS, sealed)
+        return decode(opener.open(sealed, binding(id, opener.version)))
 
     def _state(self, decided: Decided, record: Record, status: str, reason: str | None) -> str:
         """A keyed hash of what `changed` speaks of: the status and every claim agreed for the purpose."""
-        agreed = sorted(decided.terms.claims)
-        document = [decided.question.purpose, status, reason, agreed, [record.claims.get(name) for name in agreed]]
-        return b64u(self._keyring.mac(Job.LEDGER_TAG).mac(b"state" + canonical(document))[:INDEX])
+        agreed = agreed_claims(decided.terms)
+        recorded = [record.claims.get(name) for name in agreed]
+        document = [decided.question.purpose, status, reason, agreed, recorded]
+        return b64u(self._tag(b"state" + canonical(document))[:INDEX])
 
     @staticmethod
     def _earlier(row: tuple[bytes, bytes | None] | None, decided: Decided, tag: str) -> str | None:
@@ -188,15 +187,26 @@ class Judge:
         return str(private.get("state", ""))
 
     @staticmethod
-    def _refused(decided: Decided, refusal: Refusal, private: Mapping[str, Any]) -> Draft:
+    def _draft(
+        decided: Decided,
+        private: Mapping[str, Any],
+        answer: Mapping[str, Any] | None,
+        attempt: Attempt | None,
+        refusal: Refusal | None,
+    ) -> Draft:
+        agreement = decided.agreement
+        charged = (agreement, *decided.behalf) if decided.behalf else (agreement,)
         return Draft(
             decided.id,
-            Kind.REFUSAL,
-            decided.agreement.id,
+            Kind.ANSWER if refusal is None else Kind.REFUSAL,
+            agreement.id,
             decided.question.purpose,
             decided.nonce,
             decided.request,
             private,
-            refusal=refusal,
-            ref=decided.ref,
+            answer,
+            refusal,
+            () if refusal else tuple([(one.id, room_of(one.limits)) for one in charged]),
+            attempt,
+            decided.ref,
         )

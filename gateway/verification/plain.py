@@ -175,7 +175,7 @@ class Plain:
 
 def usage_document(agreement: Agreement, account: Account, now: int) -> dict[str, Any]:
     """Limits, spent, left, resets and cost of one agreement."""
-    limits, room = agreement.limits, room_of(agreement)
+    limits, room = agreement.limits, room_of(agreement.limits)
     shown = readings(account, room, now)
     document: dict[str, Any] = {
         "agreement": agreement.id,

@@ -123,6 +123,7 @@ def parse_batch(body: bytes) -> Batch:
         raise Refused(Cause.MALFORMED_REQUEST, members=["items"])
     if len(batch.items) > MOST:
         raise Refused(Cause.BATCH_TOO_LARGE, most=MOST)
+    _identify("purpose", batch.purpose)  # it stands in the entry of the batch as a whole
     return batch
 
 
@@ -190,7 +191,7 @@ def _check(question: Question, purpose: str) -> None:
             wrong.append("claims.birth_date")
     consent = question.consent
     if consent is not UNSET:
-        if not _identifier(consent.basis):
+        if not _identifier(consent.basis) or _long_digits(consent.basis):
             wrong.append("consent.basis")
         if consent.reference is not UNSET and (not _identifier(consent.reference) or _long_digits(consent.reference)):
             wrong.append("consent.reference")

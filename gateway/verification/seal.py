@@ -1,6 +1,7 @@
 """What is handed to the seal, and what comes back? Values only; who decides is `sealer`, who writes is the store.
 
-One `Submission` is one call of one caller; it carries one `Draft` for every outcome that must be sealed.
+One `Submission` is one call of one caller; it carries one `Draft` for every outcome that must be sealed. With several
+workers both travel over the sealer's socket, so they are structs of the wire.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from gateway.allowance.account import Account, Reading, Room
 from gateway.errors import Refusal
 from gateway.ledger.entry import Entry
 from gateway.ledger.merkle import Frontier
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """What a wrong guess would cost: the budget's keyed tag (16 bytes), its size, the cost (0: not wrong) and the
     keyed hash of the guess (8 bytes).
     """
@@ -28,8 +30,7 @@ class Attempt:
     guess: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """One outcome before the seal: an answer's members, or a refusal (exactly one of the two).
 
     `id` names entry and answer; `nonce` (32 bytes) and `request` (digest, 32 bytes) bind the question. `charges` are
@@ -51,16 +52,14 @@ class Draft:
     ref: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """An `Idempotency-Key`: its id (16 bytes, bound to the partner) and the keyed hash of the body (32 bytes)."""
 
     key: bytes
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """One call: who, in which language, under which epochs it was decided, until when those hold, and its outcomes.
 
     `epochs` maps scopes ("house", "partner:<id>") to the counts read; `expires` is the token's `exp`, `ends` the end of
@@ -81,8 +80,7 @@ class Submission:
     envelope: Draft | None = None  # what a batch is refused with as a whole
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(Struct, frozen=True):
     """What may now leave the house: HTTP status, JSON body, the allowance's readings, seconds for Retry-After."""
 
     status: int
@@ -92,15 +90,13 @@ class Sealed:
     cause: str = ""  # the refusal's slug; empty for an answer
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """Something that the call was decided on has changed since: decide again. `epochs` are the counts of now."""
 
     epochs: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """This one submission cannot be sealed (it poisons a transaction); nothing of it was."""
 
     fault: str

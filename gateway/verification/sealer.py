@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.allowance import attempts as budget
 from gateway.allowance.account import Account, Reading, Shortage, readings, spend
@@ -143,7 +144,7 @@ class Sealer:
         refusal = self._expired(submission, books) or self._replayed(submission, books)
         if refusal is not None:
             return self._refuse_call(submission, refusal, books)
-        if submission.repeat is not None:  # c
+        if submission.repeat is not None and _permitted(submission):  # c
             earlier = books.stored.get(submission.repeat.key)
             if earlier is not None:
                 return self._repeat(submission, earlier, books)
@@ -178,9 +179,8 @@ class Sealer:
         assert submission.repeat is not None  # noqa: S101  for the type checker: the caller has looked
         if body_hash != submission.repeat.body:
             return self._refuse_call(submission, Refusal(Cause.IDEMPOTENCY_CONFLICT), books)
-        key = self._keyring.opener(Job.IDEMPOTENCY, sealed)
         try:
-            body = key.open(sealed, submission.repeat.key)
+            body = self._keyring.opener(Job.IDEMPOTENCY, sealed).open(sealed, submission.repeat.key)
         except SealBroken:
             return self._refuse_call(submission, Refusal(Cause.IDEMPOTENCY_CONFLICT), books)
         draft = submission.drafts[0]
@@ -212,7 +212,8 @@ class Sealer:
                 for draft, (_, document, _) in zip(submission.drafts, results, strict=True)
             ]
             sealed = Sealed(200, _encode({"items": items}), shown)
-        if submission.repeat is not None and sealed.status == 200:  # noqa: PLR2004  refusals are decided afresh
+        # Refusals are decided afresh, and never take the place of an answer.
+        if submission.repeat is not None and sealed.status == 200 and _permitted(submission):  # noqa: PLR2004
             key = self._keyring.sealer(Job.IDEMPOTENCY)
             repeat = submission.repeat
             kept = key.seal(sealed.body, repeat.key, self._entropy)
@@ -248,9 +249,7 @@ class Sealer:
             if budget.spent(guesses) >= attempt.budget:
                 moment = budget.resets_at(guesses, attempt.budget)
                 wait = max(-(-(moment - books.now) // SECOND), 1)
-                return Refusal(
-                    Cause.ATTEMPTS_EXHAUSTED, {"resets_at": rfc3339_seconds(moment), "retry_after": wait}
-                )
+                return Refusal(Cause.ATTEMPTS_EXHAUSTED, {"resets_at": rfc3339_seconds(moment), "retry_after": wait})
         after: dict[str, Account] = {}
         for account, room in draft.charges:
             spent = spend(books.accounts.get(account, Account()), room, books.now)
@@ -300,6 +299,11 @@ class Sealer:
             return ()
         account, room = draft.charges[0]
         return readings(books.accounts.get(account, Account()), room, books.now)
+
+
+def _permitted(submission: Submission) -> bool:
+    """Whether steps 1 to 4 let anything of it through: only then may an earlier answer be given again."""
+    return any(draft.refusal is None for draft in submission.drafts)
 
 
 def _shortage(shortage: Shortage, now: int) -> Refusal:

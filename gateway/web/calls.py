@@ -6,7 +6,6 @@ The order is the corridor's: 1 identify before any body is read, 2 parse, 3–7 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from hashlib import sha256
 
 import structlog
@@ -128,9 +127,9 @@ class Calls:
         if call.refusal is None:
             try:
                 question = parse_question(body)  # 2
-                call = replace(call, asked=(Asked(question, None, canonical(question)),), purpose=question.purpose)
+                call.asked = (Asked(question, None, canonical(question)),)
             except Refused as refused:
-                call = replace(call, refusal=refused.refusal)
+                call.refusal = refused.refusal
         return await self._rooms.corridor.verify(call, lambda: has_gone(receive))
 
     async def _verify_batch(self, id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:
@@ -139,16 +138,15 @@ class Calls:
             try:
                 batch = parse_batch(body)
             except Refused as refused:
-                call = replace(call, refusal=refused.refusal)
+                call.refusal = refused.refusal
             else:
                 asked = []
                 for raw in batch.items:
                     ref, question = parse_item(raw, batch)
                     told = bytes(raw) if isinstance(question, Refusal) else canonical(question)
                     asked.append(Asked(question, ref, told))
-                call = replace(
-                    call, asked=tuple(asked), batch=True, whole=batch.partial is not True, purpose=batch.purpose
-                )
+                call.asked, call.batch, call.whole = tuple(asked), True, batch.partial is not True
+                call.purpose = batch.purpose
         return await self._rooms.corridor.verify(call, lambda: has_gone(receive))
 
     async def _begin(

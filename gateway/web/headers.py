@@ -58,7 +58,8 @@ def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
         elif name == b"x-fapi-interaction-id":
             headers.interaction_id = value.decode("latin-1")
         elif name == b"x-forwarded-for":
-            headers.forwarded_for = value.decode("latin-1")
+            hops = value.decode("latin-1")  # a proxy may add a line of its own: together they are one list
+            headers.forwarded_for = f"{headers.forwarded_for},{hops}" if headers.forwarded_for else hops
     return headers
 
 

@@ -91,7 +91,11 @@ class TokenCall:
             return 400, {"error": "invalid_request", "error_description": str(fault)}, ""
         claimed = rooms.token_endpoint.claimed_client(form)
         standing = await rooms.directory.standing(claimed) if claimed else None
-        grant = rooms.token_endpoint.grant(form, headers.dpop, standing.client if standing else None)
+        agreed: dict[str, frozenset[str]] = {}
+        for agreement in standing.partner.agreements if standing else ():
+            for purpose, terms in agreement.purposes.items():
+                agreed[purpose] = agreed.get(purpose, frozenset()) | terms.claims
+        grant = rooms.token_endpoint.grant(form, headers.dpop, standing.client if standing else None, agreed)
         if grant.token is None or standing is None:
             return grant.status, grant.body, ""
         await rooms.door.admit_client(standing.client.client_id)

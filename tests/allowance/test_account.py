@@ -148,7 +148,9 @@ def test_no_day_and_no_month_holds_more_than_agreed(calls: list[tuple[int, int]]
 
 def test_counters_of_past_periods_are_zero() -> None:
     """A new day keeps the month's count, a new month neither; the balance and the burst stay."""
-    account = Account(tat=5, day=periods.day_of(NOON), day_spent=3, month=periods.month_of(NOON), month_spent=8, balance=9)
+    account = Account(
+        tat=5, day=periods.day_of(NOON), day_spent=3, month=periods.month_of(NOON), month_spent=8, balance=9
+    )
     assert current(account, NOON) is account
     tomorrow = current(account, NOON + DAY)
     assert (tomorrow.day_spent, tomorrow.month_spent, tomorrow.tat, tomorrow.balance) == (0, 8, 5, 9)

@@ -1,8 +1,8 @@
-"""Can a partner get one answer, or one guess, more than was agreed? Parallel callers, several workers, several sealers."""
+"""Can a partner get one answer, or one guess, more than was agreed? Parallel callers, workers and sealers."""
 
 # Attacks held here:
 #   test_day_is_exact_over_two_workers       racing calls to get more than the day's allowance
-#   test_guesses_are_exact_over_two_workers  racing wrong guesses at one NIK, existing or not, to get past the attempt budget
+#   test_guesses_are_exact_over_two_workers  racing wrong guesses at one NIK, existing or not, past the attempt budget
 #   test_month_is_exact_over_two_sealers     the same for the month, with two sealers on one database
 #   test_balance_is_exact_over_two_sealers   the same for the prepaid balance
 #   test_burst_is_never_exceeded             the same for the burst rate
@@ -66,7 +66,7 @@ def test_day_is_exact_over_two_workers(node: Deployment) -> None:
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["a NIK that exists", "a NIK that does not"])
-def test_guesses_are_exact_over_two_workers(node: Deployment, exists: bool) -> None:
+def test_guesses_are_exact_over_two_workers(node: Deployment, *, exists: bool) -> None:
     """Of 20 parallel wrong guesses at one NIK exactly 5 are answered; after them the right guess is refused too."""
     partner = Partner(node)
     resident = node.active[300]

@@ -1,8 +1,8 @@
 """Does a suspension hold from the next answer on, on every worker? Suspended from the command line under load."""
 
 # Attacks held here:
-#   test_suspension_holds_from_the_next_answer_on   a partner that was cut off and goes on asking, on a worker that may not
-#                                                   have heard of it; one purpose alone; and that `resume` needs two persons
+#   test_suspension_holds_from_the_next_answer_on   a partner that was cut off and goes on asking, on a worker that may
+#                                                   not have heard of it; one purpose; `resume` needs two persons
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def _suspend_and_resume(node: Deployment) -> tuple[list[Seen], list[float]
 
 
 def _purposes_answered(seen: list[Seen], worker: int, after: float, before: float) -> set[str]:
-    """The purposes that a worker answered among calls sent in (after, before); whatever it refused, it did for one cause."""
+    """The purposes that a worker answered among calls sent in (after, before); what it refused, it did for one cause."""
     replies = [one for one in seen if one.worker == worker and after < one.sent < before]
     assert replies, "every worker was asked in every phase"
     assert {one.reply.slug for one in replies} <= {"", "agreement-not-in-force"}

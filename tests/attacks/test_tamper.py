@@ -95,7 +95,8 @@ def _insert(connection: Connection) -> None:
     connection.execute(delete(ledger_entries).where(ledger_entries.c.leaf_index >= VICTIM))
     forged = json.loads(bytes(rows[VICTIM][2])) | {"id": "0193a000-0000-7000-8000-000000000000"}
     leaf = json.dumps(forged, sort_keys=True, separators=(",", ":")).encode()
-    put_many(connection, ledger_entries, [(VICTIM, bytes.fromhex(forged["id"].replace("-", "")), leaf, rows[VICTIM][3])])
+    id = bytes.fromhex(forged["id"].replace("-", ""))
+    put_many(connection, ledger_entries, [(VICTIM, id, leaf, rows[VICTIM][3])])
     put_many(connection, ledger_entries, [(row[0] + 1, *row[1:]) for row in rows[VICTIM:]])
 
 
@@ -132,7 +133,8 @@ TAMPERINGS: dict[str, tuple[Callable[[Connection], object], range | None]] = {
     "an entry deleted": (lambda c: c.execute(delete(ledger_entries).where(_index(VICTIM))), range(VICTIM, VICTIM + 1)),
     "the first entry deleted": (lambda c: c.execute(delete(ledger_entries).where(_index(0))), range(1)),
     "the last entries deleted": (
-        lambda c: c.execute(delete(ledger_entries).where(ledger_entries.c.leaf_index >= SIZE - 3)), range(SIZE - 3, SIZE - 2)),
+        lambda c: c.execute(delete(ledger_entries).where(ledger_entries.c.leaf_index >= SIZE - 3)),
+        range(SIZE - 3, SIZE - 2)),
     "all entries deleted": (lambda c: c.execute(delete(ledger_entries)), range(1)),
     "an entry slipped in": (_insert, range(SIZE + 1)),
     "an entry slipped in and counted": (_insert_and_count, None),
@@ -141,8 +143,10 @@ TAMPERINGS: dict[str, tuple[Callable[[Connection], object], range | None]] = {
     "two leaves swapped": (lambda c: _swap(c, "leaf"), range(VICTIM, VICTIM + 1)),
     "two private parts swapped": (lambda c: _swap(c, "private"), range(VICTIM, VICTIM + 1)),
     "two whole entries swapped": (lambda c: _swap(c, "id", "leaf", "private"), range(16)),
-    "the head's size less by one": (lambda c: c.execute(update(ledger_head).values(size=SIZE - 1)), range(SIZE - 1, SIZE)),
-    "the head's size more by one": (lambda c: c.execute(update(ledger_head).values(size=SIZE + 1)), range(SIZE, SIZE + 1)),
+    "the head's size less by one": (
+        lambda c: c.execute(update(ledger_head).values(size=SIZE - 1)), range(SIZE - 1, SIZE)),
+    "the head's size more by one": (
+        lambda c: c.execute(update(ledger_head).values(size=SIZE + 1)), range(SIZE, SIZE + 1)),
     "the head emptied": (lambda c: c.execute(update(ledger_head).values(size=0, frontier=b"")), range(1)),
     "the head without frontier": (lambda c: c.execute(update(ledger_head).values(frontier=b"")), None),
     "a bit of the frontier": (lambda c: _move_head(c, 300), None),
@@ -152,7 +156,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Connection], object], range | None]] = {
 
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_tampering_is_found(small: Small) -> None:
-    """After every way of tampering the check fails, names an entry where one is to blame, and is sound once it is undone."""
+    """After every way of tampering the check fails, names an entry where one is to blame, and is sound once undone."""
     assert small.check().size == SIZE
     for name, (tamper, entries) in TAMPERINGS.items():
         with small.database.engine.begin() as connection:
@@ -193,7 +197,7 @@ def test_the_command_names_the_entry() -> None:
 @pytest.mark.prove
 @pytest.mark.timeout(3600)
 def test_every_single_bit_counts(small: Small) -> None:
-    """Whichever single bit of any column of any entry, or of the head, is flipped in the database: the check fails."""
+    """Whichever single bit of any column of an entry, or of the head, is flipped in the database: the check fails."""
     columns = [column.name for column in ledger_entries.columns]
     for row in small.rows[:: SIZE // 5]:
         for name, value in zip(columns[1:], row[1:], strict=True):
@@ -208,11 +212,8 @@ def test_every_single_bit_counts(small: Small) -> None:
 
 
 def _assert_found(small: Small, tamper: Callable[[Connection], object]) -> None:
-    with small.database.engine.connect() as connection:
+    with small.database.engine.begin() as connection:
         tamper(connection)
-        head = connection.execute(select(ledger_head)).one()
-        del head
-        connection.commit()
     with pytest.raises(LedgerFault):
         small.check()
     with small.database.engine.begin() as connection:

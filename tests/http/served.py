@@ -50,7 +50,9 @@ class Gateway:
         self.facts = json.loads((directory / "demo.json").read_text())
         self.magic = json.loads((directory / "magic.json").read_text())
         lines = (directory / self.facts["sample"]).read_text().splitlines()
-        self.people: list[Resident] = [row for row in map(json.loads, lines) if _basic(row).keys() == {"name", "birth_date"}]
+        self.people: list[Resident] = [
+            row for row in map(json.loads, lines) if _basic(row).keys() == {"name", "birth_date"}
+        ]
         self.issuer: str = self.facts["issuer"]
         # One connection a call where there are several workers: calls of one test then meet all of them.
         kept = httpx.Limits(max_keepalive_connections=None if workers == 1 else 0)
@@ -82,12 +84,19 @@ class Gateway:
 
     def unknown(self) -> Resident:
         """A well-formed NIK that nobody has: serials below 9000 are not the demonstration's."""
-        return {"nik": f"320101010190{next(self._serials):04d}", "claims": {"name": "TIADA", "birth_date": "1990-01-01"}}
+        return {
+            "nik": f"320101010190{next(self._serials):04d}",
+            "claims": {"name": "TIADA", "birth_date": "1990-01-01"},
+        }
 
     def question(self, client_id: str, resident: Resident, **members: Any) -> dict[str, Any]:
         """What a partner asks first: its first purpose, name and birth date."""
         purposes = {row["client_id"]: row["purposes"][0] for row in self.facts["partners"]}
-        basic = {"nik": resident["nik"], "purpose": purposes.get(client_id, "account_opening"), "claims": _basic(resident)}
+        basic = {
+            "nik": resident["nik"],
+            "purpose": purposes.get(client_id, "account_opening"),
+            "claims": _basic(resident),
+        }
         return basic | members
 
     def fresh_connection(self) -> httpx.Client:
@@ -107,7 +116,11 @@ class Gateway:
             self._log.close()
 
     def _serve(self, database: str | None) -> None:
-        words = ["serve", "--config", str(self.directory / "gateway.toml")] if database is None else ["demo", *self._options]
+        words = (
+            ["serve", "--config", str(self.directory / "gateway.toml")]
+            if database is None
+            else ["demo", *self._options]
+        )
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NIK_")}
         self._log = (self.directory / "served.log").open("wb")
         self._process = subprocess.Popen(
@@ -178,6 +191,8 @@ def _new_key(folder: Path, client_id: str) -> dict[str, str]:
     jwk = {**ProofKey().private_jwk, "kid": f"{client_id}-1", "alg": "ES256", "use": "sig"}
     folder.mkdir(parents=True)
     (folder / "key.jwk").write_text(json.dumps(jwk))
+    profile = (folder.parent / "small" / "profile.toml").read_text()
+    (folder / "profile.toml").write_text(profile.replace('"small"', f'"{client_id}"'))
     return jwk
 
 

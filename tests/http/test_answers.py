@@ -132,7 +132,11 @@ def test_a_subject_is_pairwise(gateway) -> None:
     mine = subject("bpjs", resident)
     assert subject("bpjs", resident) == mine
     assert len({mine, subject("tax", resident), subject("bpjs", other)}) == 3
-    refused(gateway.partner("bpjs").verify(gateway.question("bpjs", {**resident, "nik": mine})), "nik-format", gateway.issuer)
+    refused(
+        gateway.partner("bpjs").verify(gateway.question("bpjs", {**resident, "nik": mine})),
+        "nik-format",
+        gateway.issuer,
+    )
 
 
 def test_changed_is_told_to_whoever_names_an_earlier_match(gateway) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract import EXPLAINED_BY_CLAIMS, MATCHED_BY_CLAIMS, STATUS_MEMBERS, UNMATCHED, answer, problem, receipt, refused
+from contract import (
+    EXPLAINED_BY_CLAIMS,
+    MATCHED_BY_CLAIMS,
+    STATUS_MEMBERS,
+    UNMATCHED,
+    answer,
+    problem,
+    receipt,
+    refused,
+)
 from served import OBSERVED, Gateway, Resident
 
 PURPOSE = "claim_eligibility"
@@ -50,7 +59,9 @@ def test_items_are_refused_one_by_one(gateway) -> None:
         (item(gateway, "l", other), ""),
     ]  # fmt: skip
     before = partner.spent()
-    reply = partner.verify_batch({"purpose": PURPOSE, "items": [one for one, _ in items]}, headers={"Accept-Language": "en"})
+    reply = partner.verify_batch(
+        {"purpose": PURPOSE, "items": [one for one, _ in items]}, headers={"Accept-Language": "en"}
+    )
     told = reply.json()["items"]
     assert len(told) == len(items)
     assert partner.spent() == before + 3
@@ -91,7 +102,9 @@ def test_attempts_run_out_within_a_batch(gateway) -> None:
     """Six different wrong guesses at one NIK in one batch: five are answered, the sixth is refused, and no later one is right."""
     resident = gateway.resident()
     right = item(gateway, "right", resident)
-    items = [item(gateway, f"g{n}", resident, claims=right["claims"] | {"birth_date": f"193{n}-03-03"}) for n in range(6)]
+    items = [
+        item(gateway, f"g{n}", resident, claims=right["claims"] | {"birth_date": f"193{n}-03-03"}) for n in range(6)
+    ]
     told = gateway.partner("bpjs").verify_batch({"purpose": PURPOSE, "items": [*items, right]}).json()["items"]
     for document in told[:5]:
         answer(document, {"ref"} | UNMATCHED)

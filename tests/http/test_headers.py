@@ -108,7 +108,11 @@ def test_a_right_digest_is_accepted(gateway) -> None:
     """A Content-Digest (RFC 9530) of the very bytes is accepted, alone or beside others."""
     partner = gateway.partner("bpjs")
     body = json.dumps(gateway.question("bpjs", gateway.resident())).encode()
-    for header in (digest(body), f"{digest(body, 'sha-512')}, {digest(body)}", f"{digest(body)},{digest(body, 'sha-512')}"):
+    for header in (
+        digest(body),
+        f"{digest(body, 'sha-512')}, {digest(body)}",
+        f"{digest(body)},{digest(body, 'sha-512')}",
+    ):
         assert partner.verify(body, headers={"Content-Digest": header}).status_code == 200
 
 

@@ -43,7 +43,10 @@ def test_a_key_is_one_partners_own(gateway) -> None:
     """Two partners may use the same key for different questions."""
     key = {"Idempotency-Key": f'"{fresh()}"'}
     for client_id in ("bpjs", "tax"):
-        assert gateway.partner(client_id).verify(gateway.question(client_id, gateway.resident()), headers=key).status_code == 200
+        assert (
+            gateway.partner(client_id).verify(gateway.question(client_id, gateway.resident()), headers=key).status_code
+            == 200
+        )
 
 
 def test_refusals_are_decided_afresh(gateway) -> None:

@@ -167,7 +167,11 @@ def test_a_name_of_200_characters_is_a_question(gateway) -> None:
 
 def test_a_member_named_by_digits_is_not_echoed(gateway) -> None:
     """A NIK that comes as the name of a member or of a claim is not shown in the problem."""
-    for body in (changed(**{DIGITS: "x"}), claimed(**{DIGITS: "x"}), changed(consent={"basis": "consent", DIGITS: "x"})):
+    for body in (
+        changed(**{DIGITS: "x"}),
+        claimed(**{DIGITS: "x"}),
+        changed(consent={"basis": "consent", DIGITS: "x"}),
+    ):
         reply = gateway.partner("bpjs").verify(body)
         refused(reply, "malformed-request", gateway.issuer)
         assert DIGITS not in reply.text
@@ -243,7 +247,9 @@ def test_a_body_over_one_mebibyte_is_too_large(gateway, path: str) -> None:
     refused(partner.call("POST", path, b" " * (1024 * 1024)), "malformed-request", gateway.issuer)
 
 
-@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx", "text/json"])
+@pytest.mark.parametrize(
+    "kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx", "text/json"]
+)
 def test_only_json_is_read(gateway, kind: str | None) -> None:
     """Another media type than application/json is 415 and says what is accepted."""
     reply = gateway.partner("bpjs").verify(changed(), headers={"Content-Type": kind})

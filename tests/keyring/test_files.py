@@ -127,7 +127,10 @@ ED = OKPKey.generate_key("Ed25519")
         ({**ED.as_dict(private=False), "job": "answer", "version": 1}, "needs a private P-256 or Ed25519 key"),
         ({**ECKey.generate_key("P-384").as_dict(private=True), "job": "token", "version": 1}, "needs a private P-256"),
         ({**RSAKey.generate_key(2048).as_dict(private=True), "job": "token", "version": 1}, "needs a private P-256"),
-        ({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": "AA", "job": "token", "version": 1}, "not a private JWK"),
+        (
+            {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": "AA", "job": "token", "version": 1},
+            "not a private JWK",
+        ),
         ({"kty": "OKP", "crv": "Ed448", "x": "AA", "d": "AA", "job": "answer", "version": 1}, "not a private JWK"),
         ({"kty": "PET", "job": "answer", "version": 1}, "not a private JWK"),
         ({"kty": {}, "job": "answer", "version": 1}, "not a private JWK"),
@@ -139,7 +142,9 @@ def test_what_is_not_a_key_for_its_job_is_refused(jwk: Any, what: str) -> None:
     with pytest.raises(ValueError, match=what) as raised:
         key_files.parse(jwk)
     if isinstance(jwk, dict):
-        assert not [value for value in (jwk.get("d"), jwk.get("k")) if value and value != "AA" and value in str(raised.value)]
+        assert not [
+            value for value in (jwk.get("d"), jwk.get("k")) if value and value != "AA" and value in str(raised.value)
+        ]
 
 
 def test_thumbprints_are_those_of_rfc_7638() -> None:

@@ -90,7 +90,9 @@ def test_every_problem_document_is_hashed_canonically(language: str) -> None:
     """The documents that refusals commit to have ASCII names, and no number with a fraction."""
     write = Problems("https://nik.example.go.id")
     for cause in Cause:
-        _, document = write(Refusal(cause, {"resets_at": "2026-11-25T00:00:00Z", "members": ["claims.name"]}), language, "x")
+        _, document = write(
+            Refusal(cause, {"resets_at": "2026-11-25T00:00:00Z", "members": ["claims.name"]}), language, "x"
+        )
         assert canonical(document) == jcs(document).encode()
 
 
