@@ -51,6 +51,7 @@ from gateway.web.metrics import Metrics
 from gateway.web.problems import Problems
 from gateway.web.rooms import Rooms
 from gateway.web.routes import application
+from gateway.web.signature import AnswerSigner
 
 COUNT_EVERY = 60  # seconds between entries that count what was refused before identity
 _log = structlog.get_logger("gateway")
@@ -184,6 +185,7 @@ def _assemble(
         corridor=Corridor(clock, entropy, directory, lambda: shelf.decider, reading, judge, sealing),
         plain=plain,
         problems=Problems(issuer),
+        signer=AnswerSigner(keyring.signer(Job.ANSWER), issuer, clock),
         metrics=Metrics(),
         idempotency=keyring.sealer(Job.IDEMPOTENCY),
         proxies=settings.server_proxies,

@@ -83,7 +83,7 @@ def _database(value: Any, base: Path) -> str:  # noqa: ANN401
 def _networks(value: Any, _: Path) -> tuple[IPv4Network | IPv6Network, ...]:  # noqa: ANN401
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         msg = "must be a list of addresses or networks"
-        raise ValueError(msg)  # noqa: TRY004
+        raise ValueError(msg)
     return tuple(ip_network(each) for each in value)
 
 
@@ -107,7 +107,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("issuer", "", _issuer, "The gateway's own URL as clients see it; https, except in a demo.", required=True),
     Setting(
         "demo",
-        False,
+        False,  # noqa: FBT003  the default
         _flag,
         "A demonstration: lets http, published example keys and synthetic people through. Never true in production.",
     ),

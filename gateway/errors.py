@@ -89,8 +89,9 @@ class StoreUnavailable(GatewayError):
 
 
 class CommitUnknown(StoreUnavailable):
-    """Whether the transaction is durable could not be found out: the connection was lost at COMMIT, or it is only
-    `local`, on a primary whose standby did not confirm it.
+    """Whether the transaction is durable could not be found out: the connection was lost at COMMIT.
+
+    `local`: it is durable here, but a standby did not confirm it, so that a failover would lose it.
     """
 
     def __init__(self, what: str, *, local: bool = False) -> None:

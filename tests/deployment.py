@@ -1,4 +1,4 @@
-"""How does a test run a whole gateway? A demo deployment of its own, its server as real processes, partners who call it."""
+"""How does a test run a whole gateway? A demo deployment, its server as real processes, partners who call it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PATIENCE = 30.0  # seconds until something that a test waits for counts as not c
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 
 
-def wait_for(what: str, happened: Callable[[], Any], patience: float = PATIENCE) -> Any:  # noqa: ANN401
+def wait_for(what: str, happened: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """The first true result of `happened`."""
     deadline = time.monotonic() + patience
     while not (result := happened()):
@@ -183,7 +183,7 @@ class Deployment:
         inode = next(row[9] for row in rows if (row[1][8:], row[2][8:]) == ends)
         for worker in self.children("worker-process"):
             for held in Path(f"/proc/{worker}/fd").iterdir():
-                if held.is_symlink() and os.readlink(held) == f"socket:[{inode}]":
+                if held.is_symlink() and str(held.readlink()) == f"socket:[{inode}]":
                     return worker
         msg = "no worker holds the connection"
         raise LookupError(msg)
@@ -280,7 +280,7 @@ class Partner:
         proof = dpop_proof(self.dpop_key, method, self.base + path, CLOCK.now(), ENTROPY, token=self.token)
         return {"authorization": f"DPoP {self.token}", "dpop": proof, "content-type": "application/json"}
 
-    def question(self, resident: Mapping[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    def question(self, resident: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """A question about a resident with both deciding claims right; `more` are members set over it."""
         claims = {name: resident["claims"][name] for name in ("name", "birth_date")}
         return {"nik": resident["nik"], "purpose": self.purpose, "claims": claims} | more

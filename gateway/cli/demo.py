@@ -39,19 +39,21 @@ PATIENCE = 60  # seconds until a server that does not answer is given up
 @click.option("--port", type=int, default=8080, show_default=True, help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words (with --no-serve).")
-def demo(  # noqa: PLR0913  one argument for each option
+def demo(  # noqa: PLR0913, PLR0917  one argument for each option
     directory: Path,
     residents: int,
     seed: int,
     database: str | None,
-    no_serve: bool,
+    no_serve: bool,  # noqa: FBT001
     host: str,
     port: int,
     workers: int,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Build a demonstration in DIR and serve it: keys, a synthetic register with the Ministry's real region codes,
-    partners with agreements. Nothing that is there already is made again. No resident in it is a real person.
+    """Build a demonstration in DIR and serve it.
+
+    Makes keys, a synthetic register with the Ministry's real region codes, and partners with agreements. Nothing that
+    is there already is made again. No resident in it is a real person.
     """
     began = time.monotonic()
     demonstration = Demonstration(directory.resolve(), residents, seed, database, host, port, workers)
@@ -102,7 +104,8 @@ and is answered:
 The NIK gateway runs at {base_url} ({time.monotonic() - began:.1f} s after the command).
   partners, keys, limits   {directory}/demo.json
   residents to try         {directory}/residents.sample.ndjson, {directory}/magic.json
-  ask yourself             nik-gateway verify --profile {directory}/partners/{partner["client_id"]}/profile.toml --purpose {partner["purposes"][0]} --claim name=… --claim birth_date=…
+  ask yourself             nik-gateway verify --profile {directory}/partners/{partner["client_id"]}/profile.toml \\
+                             --purpose {partner["purposes"][0]} --claim name=… --claim birth_date=…
   check the audit trail    nik-gateway ledger check --config {directory}/gateway.toml
   every refusal explained  {base_url}/problems
   stop                     Ctrl+C

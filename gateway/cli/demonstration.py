@@ -47,17 +47,23 @@ class DemoPartner:
 
     client_id: str
     name: str
-    kind: str
-    key: str  # EC, RSA, OKP
-    disclosure: str
-    purposes: tuple[str, ...]
-    inform: tuple[str, ...]
+    kind: str = "bank"
+    key: str = "EC"  # EC, RSA, OKP
+    disclosure: str = "status"
+    purposes: tuple[str, ...] = ("account_opening",)
+    inform: tuple[str, ...] = ()
     day: int = 1_000_000
-    tariff: int = 0
     ends: str = "2036-01-01"
     addresses: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     balance: int = AMPLE
+    burst: int = 5_000
+    demands: tuple[str, ...] = ()
     listed: bool = True
+
+    @property
+    def price(self) -> int:
+        """Rupiah for an answer (PP 10/2023)."""
+        return 0 if self.exemption else 1_000
 
     @property
     def exemption(self) -> str:
@@ -67,14 +73,31 @@ class DemoPartner:
 
 _PLACE = ("birth_place", "sex", "address", "province", "regency", "district", "village")
 PARTNERS = (
-    DemoPartner("bpjs", "BPJS Kesehatan (demo)", "bpjs", "EC", "claims", ("claim_eligibility", "membership_registration"), _PLACE),
-    DemoPartner("bank", "Bank Nusantara (demo)", "bank", "RSA", "verdict", ("account_opening", "credit_application"), ("birth_place", "sex", "mother_name"), tariff=1000),
-    DemoPartner("tax", "Kantor Pajak (demo)", "ministry", "OKP", "reason", ("taxpayer_registration",), (*_PLACE, "occupation")),
-    DemoPartner("small", "Koperasi Kecil (demo)", "bank", "EC", "status", ("account_opening",), ("birth_place", "sex"), day=100, tariff=1000),
-    # Only magic.json names these: each shows one refusal.
-    DemoPartner("lapsed", "Bank Lewat Waktu (demo)", "bank", "EC", "status", ("account_opening",), (), tariff=1000, ends="2026-01-01", listed=False),
-    DemoPartner("elsewhere", "Bank Alamat Lain (demo)", "bank", "EC", "status", ("account_opening",), (), tariff=1000, addresses=("192.0.2.0/24",), listed=False),
-    DemoPartner("penniless", "Bank Tanpa Saldo (demo)", "bank", "EC", "status", ("account_opening",), (), tariff=1000, balance=0, listed=False),
+    DemoPartner(
+        "bpjs", "BPJS Kesehatan (demo)", "bpjs", "EC", "claims",
+        ("claim_eligibility", "membership_registration"), _PLACE,
+    ),
+    DemoPartner(
+        "bank", "Bank Nusantara (demo)", "bank", "RSA", "verdict",
+        ("account_opening", "credit_application"), ("birth_place", "sex", "mother_name"),
+    ),
+    DemoPartner(
+        "tax", "Kantor Pajak (demo)", "ministry", "OKP", "reason",
+        ("taxpayer_registration",), (*_PLACE, "occupation"),
+    ),
+    DemoPartner(
+        "small", "Koperasi Kecil (demo)", "bank", "EC", "status",
+        ("account_opening",), ("birth_place", "sex"), day=100,
+    ),
+    # Only magic.json names these: each shows one refusal, and the last the reason `by_order`.
+    DemoPartner("lapsed", "Bank Lewat Waktu (demo)", ends="2026-01-01", listed=False),
+    DemoPartner("elsewhere", "Bank Alamat Lain (demo)", addresses=("192.0.2.0/24",), listed=False),
+    DemoPartner("penniless", "Bank Tanpa Saldo (demo)", balance=0, listed=False),
+    DemoPartner("hasty", "Bank Terburu-buru (demo)", burst=2, listed=False),
+    DemoPartner(
+        "immigration", "Kantor Imigrasi (demo)", "ministry", "EC", "reason",
+        ("passport_application",), ("sex",), demands=("operator",), listed=False,
+    ),
 )  # fmt: skip
 STAFF = (
     ("registrar", "Demo Registrar", ("partners.read", "partners.write")),
@@ -275,7 +298,10 @@ def _inline(values: dict[str, Any]) -> str:
 
 def _agreement(one: DemoPartner, jwk: dict[str, Any]) -> str:
     """One `[[agreement]]` of agreements.toml."""
-    signatories = '[{ name = "Demo Director", office = "Direktur Jenderal", side = "directorate" }, { name = "Demo Signer", office = "Direktur Utama", side = "partner" }]'
+    signatories = (
+        '[{ name = "Demo Director", office = "Direktur Jenderal", side = "directorate" }, '
+        '{ name = "Demo Signer", office = "Direktur Utama", side = "partner" }]'
+    )
     partner = {"id": one.client_id, "name": one.name, "class": one.kind}
     exemption = (
         f', exemption = {{ ground = "{one.exemption}", proof = "DEMO/{one.client_id}/1" }}' if one.exemption else ""
@@ -284,6 +310,7 @@ def _agreement(one: DemoPartner, jwk: dict[str, Any]) -> str:
     purposes = "\n".join(
         f'[agreement.purposes.{purpose}]\nsector_law = "demonstration"\ninform = {json.dumps(list(one.inform))}\n'
         f'justification = "demonstration"\ndisclosure = "{one.disclosure}"\n'
+        f"demands = {json.dumps(list(one.demands))}\ntells_order = {json.dumps(purpose == 'passport_application')}\n"
         for purpose in one.purposes
     )
     return f"""[[agreement]]
@@ -296,7 +323,7 @@ breach_contact = {{ name = "Demo Incident Desk", email = "incident@demo.example"
 suspension = {{ grounds = ["semester report three months late"] }}
 termination = {{ grounds = ["end of term"], notice_days = 30 }}
 access = {{ method = "dpop", addresses = {json.dumps(list(one.addresses))} }}
-allowance = {{ burst = 5000, day = {one.day}, month = {30 * one.day}, tariff = {one.tariff} }}
+allowance = {{ burst = {one.burst}, day = {one.day}, month = {30 * one.day}, tariff = {one.price} }}
 dpia = {{ reference = "DPIA/DEMO/{one.client_id}", date = 2025-10-01 }}
 
 [agreement.mou]

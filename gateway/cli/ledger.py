@@ -32,7 +32,8 @@ def check(config: Path, as_json: bool) -> None:  # noqa: FBT001
         with LedgerOf(database).snapshot() as (head, entries), progress("entries", head.size, quiet=as_json) as tell:
             report = check_ledger(head, entries, tell)
     except LedgerFault as fault:
-        say(as_json, {"sound": False, "entry": fault.index, "fault": fault.what}, lambda: f"NOT SOUND: {fault}")
+        told = f"NOT SOUND: {fault}"
+        say(as_json, {"sound": False, "entry": fault.index, "fault": fault.what}, lambda: told)
         raise SystemExit(FOUND_FAULT) from None
     finally:
         database.close()

@@ -33,25 +33,35 @@ def _first(sample: Sample, fits: Any) -> dict[str, Any]:  # noqa: ANN401  a pred
     return {"nik": record.nik, "claims": dict(record.claims), "status": status, "reason": reason}
 
 
+_OTHER_DIGEST = f"sha-256=:{'A' * 43}=:"
+_NO_ANSWER = "00000000-0000-7000-8000-000000000000"
+
+
+def _as(client_id: str, purpose: str, **more: object) -> dict[str, Any]:
+    """What to change: who asks, and for which purpose."""
+    return {"client_id": client_id, "body": {"purpose": purpose}, **more}
+
+
 _HOW: dict[Cause, tuple[str, dict[str, Any]]] = {
     Cause.MALFORMED_REQUEST: ("a member that nobody knows", {"body": {"unknown": 1}}),
-    Cause.DIGEST_MISMATCH: ("a Content-Digest of other bytes", {"headers": {"Content-Digest": "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"}}),
+    Cause.DIGEST_MISMATCH: ("a Content-Digest of other bytes", {"headers": {"Content-Digest": _OTHER_DIGEST}}),
     Cause.NIK_FORMAT: ("15 digits", {"body": {"nik": "320101010190900"}}),
     Cause.NIK_NOT_YET_ISSUED: ("a newborn without a NIK", {"body": {"nik": None, "newborn": True}}),
-    Cause.PREVIOUS_UNKNOWN: ("an id that is no earlier answer about this NIK", {"body": {"previous": "00000000-0000-7000-8000-000000000000"}}),
+    Cause.PREVIOUS_UNKNOWN: ("an id that is no earlier answer about this NIK", {"body": {"previous": _NO_ANSWER}}),
     Cause.INVALID_TOKEN: ("no access token", {"headers": {"Authorization": None}}),
     Cause.INVALID_DPOP_PROOF: ("the same proof twice", {"repeat_proof": True}),
-    Cause.USE_DPOP_NONCE: ("a proof with a nonce that is not the gateway's (or oauth.dpop_nonce = true)", {"proof": {"nonce": "x"}}),
+    Cause.USE_DPOP_NONCE: ("a proof with a nonce of somebody else (or oauth.dpop_nonce = true)", {"proof": {"nonce": "x"}}),
     Cause.INSUFFICIENT_SCOPE: ("a token of the auditor", {"client_id": "auditor"}),
     Cause.PURPOSE_NOT_AGREED: ("a purpose that is not in the agreement", {"body": {"purpose": "vaccination"}}),
     Cause.CLAIM_NOT_AGREED: ("a claim that is not in the agreement", {"claims": {"religion": "-"}}),
     Cause.CLAIMS_MISSING: ("a deciding claim left out", {"without": ["birth_date"]}),
-    Cause.CONSENT_MISSING: ("a purpose on consent, without a reference to it", {"client_id": "bank", "body": {"purpose": "credit_application"}}),
-    Cause.AGREEMENT_NOT_IN_FORCE: ("a partner whose agreement has ended", {"client_id": "lapsed", "body": {"purpose": "account_opening"}}),
-    Cause.ADDRESS_NOT_ALLOWED: ("a partner that may call from elsewhere only", {"client_id": "elsewhere", "body": {"purpose": "account_opening"}}),
-    Cause.BALANCE_EXHAUSTED: ("a prepaid partner without balance", {"client_id": "penniless", "body": {"purpose": "account_opening"}}),
-    Cause.ALLOWANCE_EXHAUSTED: ("the 101st answer of a day", {"client_id": "small", "body": {"purpose": "account_opening"}, "times": 101}),
-    Cause.RATE_EXCEEDED: ("more than 5,000 answers in one second: a batch of 1,000, six times at once", {"batch": 1000, "times": 6}),
+    Cause.CONSENT_MISSING: ("a purpose on consent, without a reference to it", _as("bank", "credit_application")),
+    Cause.AGREEMENT_NOT_IN_FORCE: ("a partner whose agreement has ended", _as("lapsed", "account_opening")),
+    Cause.ADDRESS_NOT_ALLOWED: ("a partner that may call from elsewhere only", _as("elsewhere", "account_opening")),
+    Cause.BALANCE_EXHAUSTED: ("a prepaid partner without balance", _as("penniless", "account_opening")),
+    Cause.ALLOWANCE_EXHAUSTED: ("the 101st answer of a day", _as("small", "account_opening", times=101)),
+    Cause.RATE_EXCEEDED: ("the third answer within a second", _as("hasty", "account_opening", times=3)),
+    Cause.CONTEXT_MISSING: ("a purpose that demands the operator", _as("immigration", "passport_application")),
     Cause.ATTEMPTS_EXHAUSTED: ("a sixth guess at one NIK", {"claims": {"name": "WRONG NAME 1 to 6"}, "times": 6}),
     Cause.IDEMPOTENCY_CONFLICT: ("one Idempotency-Key, two bodies", {"headers": {"Idempotency-Key": '"demo-1"'}, "times": 2}),
     Cause.BATCH_TOO_LARGE: ("a batch of 1,001 items", {"batch": 1001}),
@@ -61,7 +71,6 @@ _HOW: dict[Cause, tuple[str, dict[str, Any]]] = {
     Cause.UNSUPPORTED_MEDIA_TYPE: ("text instead of JSON", {"headers": {"Content-Type": "text/plain"}}),
 }  # fmt: skip
 _ELSEWHERE: dict[Cause, str] = {
-    Cause.CONTEXT_MISSING: "an agreement that demands channel, operator or on_behalf_of; none of the demonstration's does",
     Cause.REFUSED_BY_POLICY: "a forbid of your own without @refusal in policies/; then restart",
     Cause.SAME_PERSON: "nik-gateway agreements import FILE --proposer A --approver A",
     Cause.ASSIGNMENT_MISSING: "an auditor's search without an assignment",

@@ -15,6 +15,7 @@ from gateway.policy.explain import explain as explain_decision
 from gateway.policy.inputs import Inputs
 from gateway.policy.policies import check as check_policies
 from gateway.policy.policies import load
+from gateway.policy.rules import Rule
 from gateway.store.partners import PartnersOf
 
 
@@ -61,14 +62,14 @@ def check(directory: Path, as_json: bool) -> None:  # noqa: FBT001
 )
 @click.option("--outside", is_flag=True, help="As if the call came from an address outside the agreement.")
 @json_option
-def explain(  # noqa: PLR0913  one argument for each option
+def explain(  # noqa: PLR0913, PLR0917  one argument for each option
     config: Path,
     client_id: str,
     purpose: str,
     claims: tuple[str, ...],
     consent: str,
     members: tuple[str, ...],
-    outside: bool,
+    outside: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Which rule decides a request of this kind, and why. Exit 1 when it would be refused."""
@@ -84,12 +85,9 @@ def explain(  # noqa: PLR0913  one argument for each option
     try:
         agreed = in_force(standing.partner, purpose, house.clock.now())
     except Refused as refused:
-        facts = dict(refused.refusal.facts)
-        say(
-            as_json,
-            {"decision": str(refused.refusal.cause), **facts},
-            lambda: f"refused before any policy: {refused.refusal.cause} {facts}",
-        )
+        cause, facts = str(refused.refusal.cause), dict(refused.refusal.facts)
+        told = f"refused before any policy: {cause} {facts}"
+        say(as_json, {"decision": cause, **facts}, lambda: told)
         raise SystemExit(FOUND_FAULT) from None
     inputs = Inputs(
         partner=standing.partner.id,
@@ -130,10 +128,7 @@ def explain(  # noqa: PLR0913  one argument for each option
         lambda: "\n".join(
             [
                 f"{found.decision}" + (f": {document['cause']} {document['facts'] or ''}" if found.refusal else ""),
-                *(
-                    f"  {rule.effect} {rule.id} ({rule.file or 'in the program'}{f':{rule.line}' if rule.line else ''}): {rule.advice_en}"
-                    for rule in found.rules
-                ),
+                *(f"  {rule.effect} {rule.id} ({_place(rule)}): {rule.advice_en}" for rule in found.rules),
                 *(f"  error: {error}" for error in found.errors),
                 f"  policies {found.policy}",
             ]
@@ -141,3 +136,8 @@ def explain(  # noqa: PLR0913  one argument for each option
     )
     if found.refusal is not None:
         raise SystemExit(FOUND_FAULT)
+
+
+def _place(rule: Rule) -> str:
+    """Where a rule stands."""
+    return f"{rule.file}:{rule.line}" if rule.line else rule.file or "in the program"

@@ -12,6 +12,7 @@ from gateway.app import open_house
 from gateway.cli.output import FOUND_FAULT, config_option, json_option, progress, say, settings_of
 from gateway.clock import HOUR, SystemClock, SystemEntropy, jakarta_date, parse_rfc3339
 from gateway.register import regions
+from gateway.register.reasons import Status
 from gateway.register.status import judge
 from gateway.store.intake import open_lines, take_in
 from gateway.store.register import RegisterOf
@@ -36,13 +37,13 @@ def register() -> None:
 @click.option("--anew", is_flag=True, help="Begin at the first line, although an import of this name was interrupted.")
 @click.option("--by", "actor", default="operator", show_default=True, help="Who does it; stands in the ledger.")
 @json_option
-def import_residents(  # noqa: PLR0913  one argument for each option
+def import_residents(  # noqa: PLR0913, PLR0917  one argument for each option
     config: Path,
     file: str,
     kind: str | None,
     complete_until: str | None,
     rejects: Path | None,
-    anew: bool,
+    anew: bool,  # noqa: FBT001
     actor: str,
     as_json: bool,  # noqa: FBT001
 ) -> None:
@@ -132,7 +133,9 @@ def status(config: Path, as_json: bool) -> None:  # noqa: FBT001
                 "",
                 f"{'regency':38} {'active':>10} {'blocked':>10} {'stale':>10}",
                 *(
-                    f"{row['regency']} {str(row['name'])[:32]:33} {row.get('active', 0):>10,} {row.get('blocked', 0):>10,} {row.get('stale', 0):>10,}"
+                    " ".join(
+                        [row["regency"], f"{row['name'][:32]:33}", *(f"{row.get(each, 0):>10,}" for each in Status)]
+                    )
                     for row in rows
                 ),
             ]

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import rich_click as click
@@ -63,8 +64,8 @@ def check(settings: Settings) -> None:
     """Raises Misconfigured with everything that would keep a worker from starting."""
     faults: list[str] = []
     for attempt in (
-        lambda: load(settings.policies),
-        lambda: open_house(settings, SystemClock(), SystemEntropy()).database.close(),
+        partial(load, settings.policies),
+        partial(_try_house, settings),
     ):
         try:
             attempt()
@@ -72,6 +73,10 @@ def check(settings: Settings) -> None:
             faults.extend(fault.faults)
     if faults:
         raise Misconfigured(faults)
+
+
+def _try_house(settings: Settings) -> None:
+    open_house(settings, SystemClock(), SystemEntropy()).database.close()
 
 
 def freshener(settings: Settings) -> Callable[[], None]:
@@ -115,7 +120,6 @@ def _bind_to_parent(parent: int) -> None:
 def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) -> None:
     """One worker: serves HTTP on the socket that it was handed."""
     _bind_to_parent(parent)
-    sys.setswitchinterval(float(os.environ.get("SWI", "0.005")))
     settings = overridden(settings_of(config))
     configure_logging(settings.log_level)
     application = build(settings, SystemClock(), SystemEntropy(), sealer_socket=sealer)

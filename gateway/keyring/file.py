@@ -83,7 +83,7 @@ def parse(jwk: dict[str, Any]) -> Key:
         alg = "Ed25519"
     else:
         msg = f"the job '{job}' needs a private P-256 or Ed25519 key"
-        raise ValueError(msg)
+        raise ValueError(msg)  # noqa: TRY004  all faults of a key file are ValueErrors
     kid = str(jwk.get("kid") or key.thumbprint())
     public = {
         name: str(value) for name, value in key.as_dict(private=False).items() if name in {"kty", "crv", "x", "y"}

@@ -1,4 +1,4 @@
-"""What does one entry of the ledger hold, and what are its bytes? (docs/ledger.md)
+"""What does one entry of the ledger hold, and what are its bytes?
 
 The leaf is public to whoever holds a receipt; it names no resident. The private part stays in the house, is committed
 to by the leaf, and can be destroyed while every proof stays valid.
@@ -33,6 +33,8 @@ class Kind(StrEnum):
     AGREEMENT = "agreement"
     PARTNER = "partner"
     CLIENT = "client"
+    REVOCATION = "revocation"
+    INTROSPECTION = "introspection"
     IMPORT = "import"
     START = "start"
 
@@ -47,6 +49,8 @@ KINDS: Mapping[Kind, str] = {
     Kind.AGREEMENT: "An agreement version was imported or changed state; the private part has before and after digests.",
     Kind.PARTNER: "A partner was registered or changed.",
     Kind.CLIENT: "A client or one of its keys was registered or changed.",
+    Kind.REVOCATION: "A client gave up a token of its own, or asked to give up one that was not good any more.",
+    Kind.INTROSPECTION: "A resource server asked whether a token holds.",
     Kind.IMPORT: "Residents were imported into the register; the private part has counts and the file's digest.",
     Kind.START: "A gateway node started sealing.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -31,11 +32,14 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
     type: str
     purposes: list[str] = []
-    claims: list[str] = []
+    claims: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class TokenClaims(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The payload of an access token; `partner` is ours, the rest RFC 9068 §2.2."""
+    """The payload of an access token: RFC 9068 §2.2, and two of ours.
+
+    `partner` is whose client it is, `key` the thumbprint of the registered key that the client authenticated with.
+    """
 
     iss: str
     aud: str
@@ -48,6 +52,7 @@ class TokenClaims(msgspec.Struct, frozen=True, omit_defaults=True):
     cnf: Confirmation
     partner: str
     authorization_details: list[Details] = []
+    key: str = ""
 
 
 _decode = msgspec.json.Decoder(TokenClaims).decode
@@ -63,7 +68,7 @@ class AccessToken:
     scopes: frozenset[str]
     expires: int
     purposes: frozenset[str] | None
-    claim_names: frozenset[str] | None
+    claim_names: Mapping[str, frozenset[str]] | None
 
 
 class AccessTokens:
@@ -110,14 +115,25 @@ class AccessTokens:
             raise Refused(Cause.INVALID_TOKEN, fault="not an access token of this gateway") from fault
         if claims.iss != self._issuer or claims.aud != self._resource:
             raise Refused(Cause.INVALID_TOKEN, fault="issued by or for somebody else")
-        details = claims.authorization_details
-        purposes = frozenset(name for detail in details for name in detail.purposes)
-        names = frozenset(name for detail in details for name in detail.claims)
-        return AccessToken(
-            claims,
-            ath,
-            frozenset(claims.scope.split()),
-            claims.exp * SECOND,
-            purposes if details else None,
-            names or None,
-        )
+        return access_token(claims, ath)
+
+
+def access_token(claims: TokenClaims, ath: str) -> AccessToken:
+    """Claims that were verified, in the forms that every call needs."""
+    details = claims.authorization_details
+    purposes = frozenset(name for detail in details for name in detail.purposes)
+    bounds = claim_bounds(details)
+    return AccessToken(
+        claims, ath, frozenset(claims.scope.split()), claims.exp * SECOND, purposes if details else None, bounds or None
+    )
+
+
+def claim_bounds(details: Sequence[Details]) -> dict[str, frozenset[str]]:
+    """The claims that each purpose is bound to; a purpose that an object names without claims has no bound of its own."""
+    bounds: dict[str, frozenset[str]] = {}
+    free = {name for detail in details if detail.claims is msgspec.UNSET for name in detail.purposes}
+    for detail in details:
+        if detail.claims is not msgspec.UNSET:
+            for name in set(detail.purposes) - free:
+                bounds[name] = bounds.get(name, frozenset()) | frozenset(detail.claims)
+    return bounds

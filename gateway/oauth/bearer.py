@@ -5,7 +5,7 @@ RFC 6750 §2.1, RFC 9449 §7.1; nothing of a body has been parsed when this runs
 
 from __future__ import annotations
 
-from gateway.clock import Clock
+from gateway.clock import SECOND, Clock
 from gateway.errors import Cause, Refused
 from gateway.oauth.access_token import AccessTokens
 from gateway.oauth.client import Caller
@@ -50,4 +50,6 @@ class Identifier:
             address,
             token.purposes,
             token.claim_names,
+            token.claims.key,
+            token.claims.iat * SECOND,
         )

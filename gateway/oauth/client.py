@@ -19,6 +19,10 @@ SCOPES: Mapping[str, str] = {
 }
 
 
+INTROSPECT = "introspect"
+"""What a resource server is registered with: it may introspect tokens. No token ever carries it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """A registered client: how it authenticates, with which keys (by `kid`), and which scopes it may ask for."""
@@ -43,7 +47,9 @@ class ProofId:
 class Caller:
     """Whoever holds a valid token and has proven possession of its key; the outcome of step 1.
 
-    `expires` is the token's `exp` in microseconds; `purposes` and `claims` bound every call when the token was so bound.
+    `expires` and `issued` are the token's `exp` and `iat` in microseconds; `purposes` bound every call when the token was
+    so bound, `claims` those of each purpose that has a bound of its own; `key` is the thumbprint of the registered key
+    that the token was got with, empty when it was got otherwise.
     """
 
     client_id: str
@@ -55,4 +61,6 @@ class Caller:
     proofs: tuple[ProofId, ...]
     address: str
     purposes: frozenset[str] | None = None
-    claims: frozenset[str] | None = None
+    claims: Mapping[str, frozenset[str]] | None = None
+    key: str = ""
+    issued: int = 0

@@ -80,7 +80,7 @@ class ProofChecker:
         self._keys: dict[str, PublicKey] = {}
         self._headers: dict[str, Mapping[str, Any]] = {}
 
-    def check(self, proofs: list[str], method: str, path: str, ath: str | None) -> Proof:
+    def check(self, proofs: list[str], method: str, path: str, ath: str | None) -> Proof:  # noqa: C901  the list of RFC 9449
         """The proof of a call; `ath` is base64url(SHA-256(access token)), None at the token endpoint.
 
         Raises Refused (INVALID_DPOP_PROOF, USE_DPOP_NONCE).

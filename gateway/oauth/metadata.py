@@ -33,6 +33,7 @@ def protected_resource(issuer: str) -> dict[str, Any]:
     return {
         "resource": issuer + "/v1",
         "authorization_servers": [issuer],
+        "jwks_uri": issuer + "/keys",
         "scopes_supported": list(SCOPES),
         "bearer_methods_supported": ["header"],
         "resource_name": "NIK gateway",

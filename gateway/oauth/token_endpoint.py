@@ -146,9 +146,11 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         """Clients come with the request: reading them is not authlib's job here."""
 
     def create_oauth2_request(self, request: _TokenRequest) -> _TokenRequest:
+        """The request is made by `grant`."""
         return request
 
     def handle_response(self, status: int, body: Any, headers: Any) -> tuple[int, Any]:  # noqa: ANN401, ARG002
+        """Status and body, for `grant`."""
         return status, body
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
@@ -157,8 +159,9 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
     def save_token(self, token: Any, request: Any) -> None:  # noqa: ANN401
         """Tokens are JWTs; what is kept of them is an entry of the ledger, sealed by whoever called `grant`."""
 
-    def get_error_uri(self, request: Any, error: Any) -> None:  # noqa: ANN401
-        return None
+    def get_error_uri(self, request: Any, error: Any) -> None:  # noqa: ANN401, ARG002
+        """Errors are explained in docs/integrate.md."""
+        return
 
     def validate_requested_scope(self, scope: str | None) -> None:
         """Scopes are validated per client, in `issue`."""

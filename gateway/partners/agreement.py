@@ -106,6 +106,12 @@ class Agreement:
     suspension: str = ""
     suspended: frozenset[str] = frozenset()
 
+    @property
+    def signed_answers(self) -> bool:
+        """Whether what is said under this agreement is signed; only its own word `false` switches that off."""
+        access = self.fields.get("access")
+        return not isinstance(access, dict) or access.get("signed_answers") is not False
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AgreementInForce:

@@ -118,10 +118,8 @@ class Decider:
     def decide(self, terms: PurposeTerms, inputs: Inputs) -> Permit:
         """As the function `decide`. Raises Refused."""
         known = self._settled.get(inputs)
-        if known is not None and (known[0] is terms or known[0] == terms):
-            settled = known[1]
-        else:
-            settled = self._settle(terms, inputs)
+        holds = known is not None and (known[0] is terms or known[0] == terms)
+        settled = known[1] if known is not None and holds else self._settle(terms, inputs)
         if isinstance(settled, Permit):
             return settled
         # A new exception each time: one that is raised again would gather tracebacks.

@@ -10,15 +10,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, event, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.clock import SECOND, Clock
 from gateway.errors import CommitUnknown, Misconfigured, StoreUnavailable
 
 SEAL_LOCK = 0x4E_49_4B  # "NIK": the advisory lock that everyone who appends to the ledger takes first
-BUSY = 10_000  # milliseconds to wait for SQLite's one writer
+BUSY = 10_000  # milliseconds to wait for whoever writes
+IDLE = 60_000  # milliseconds after which PostgreSQL gives up a transaction, and its lock, of a node that is gone
+_PATIENCE = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": BUSY,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "options": f"-c lock_timeout={BUSY} -c idle_in_transaction_session_timeout={IDLE}",
+}
 
 
 class Database:
@@ -121,7 +130,7 @@ class Database:
 
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
-_NOW = text(f"SELECT (extract(epoch FROM clock_timestamp()) * {SECOND})::bigint")
+_NOW = text(f"SELECT (extract(epoch FROM clock_timestamp()) * {SECOND})::bigint")  # noqa: S608  a number of ours
 
 
 def _engine(url: str) -> Engine:
@@ -150,9 +159,7 @@ def _engine(url: str) -> Engine:
 
         return engine
     if url.startswith("postgresql+psycopg:"):
-        return create_engine(
-            url, pool_size=8, pool_pre_ping=False, connect_args={"connect_timeout": 5, "prepare_threshold": 2}
-        )
+        return create_engine(url, pool_size=8, pool_pre_ping=False, connect_args=_PATIENCE | {"prepare_threshold": 2})
     raise Misconfigured(
         [f"database.url: {url.split(':', 1)[0]!r} is not known; use sqlite:///FILE or postgresql+psycopg://…"]
     )
@@ -170,14 +177,14 @@ class Lookup:
     It goes through the driver's own cursor: SQLAlchemy's part of a read costs more than the read (docs/decisions).
     """
 
-    def __init__(self, dialect: str, select: str, key: ColumnElement[Any], further: str = "") -> None:
+    def __init__(self, dialect: str, select: str, key: Column[Any], further: str = "") -> None:
         """`select` is SQL up to WHERE; `further` a condition with one more parameter, `{}` standing for it."""
-        self._select = f"{select} WHERE {key.table.name}.{key.name}"  # type: ignore[attr-defined]  # a table's column
+        self._select = f"{select} WHERE {key.table.name}.{key.name}"
         self._further = f" AND {further.format('%s' if dialect == 'postgresql' else '?')}" if further else ""
-        array = _ARRAYS[str(key.type.compile(_DIALECTS[dialect]))] if dialect == "postgresql" else ""
+        array = _ARRAYS[str(key.type.compile(_POSTGRESQL()))] if dialect == "postgresql" else ""
         self._one = f"{self._select} = ANY(%s::{array}){self._further}" if array else ""
 
-    def rows(self, connection: Connection, keys: Sequence[Any], *more: Any) -> list[tuple[Any, ...]]:
+    def rows(self, connection: Connection, keys: Sequence[Any], *more: object) -> list[tuple[Any, ...]]:
         """The rows found; raises the driver's faults, which `reading` and `sealing` understand."""
         cursor = connection.connection.cursor()
         if self._one:
@@ -188,7 +195,7 @@ class Lookup:
             marks = ",".join("?" * count)
             padded = (*keys, *([keys[-1]] * (count - len(keys))), *more)
             cursor.execute(f"{self._select} IN ({marks}){self._further}", padded)
-        return cursor.fetchall()  # type: ignore[no-any-return]
+        return list(cursor.fetchall())
 
 
 _ARRAYS = {
@@ -199,7 +206,7 @@ _ARRAYS = {
     "INTEGER": "integer[]",
     "BOOLEAN": "boolean[]",
 }
-_DIALECTS = {"postgresql": postgresql.dialect(), "sqlite": sqlite.dialect()}
+_POSTGRESQL: Any = postgresql.dialect  # SQLAlchemy leaves its dialects untyped
 _statements: dict[tuple[str, str, tuple[str, ...]], str] = {}
 
 

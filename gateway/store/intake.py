@@ -104,7 +104,8 @@ def take_in(  # noqa: PLR0913  everything that an import is made of
 ) -> Intake:
     """Import every line; goes on after the last durable batch when this very file was begun before.
 
-    Raises Misconfigured when the header is no header or the file another than the one begun, StoreUnavailable when the database goes away (run it again).
+    Raises Misconfigured when the header is no header or the file another than the one begun; StoreUnavailable when the
+    database goes away (run it again).
     """
     done = Intake()
     first = lines.readline()

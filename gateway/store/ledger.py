@@ -47,8 +47,7 @@ class LedgerOf:
         """(head, every entry that it should count), from one moment: what is appended meanwhile is not seen."""
         with self._database.reading() as connection:
             if self._database.dialect == "postgresql":
-                connection.rollback()
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             head = read_head(connection)
 
             def entries() -> Iterator[StoredEntry]:

@@ -1,5 +1,6 @@
-"""How are partners, clients and agreements kept? A change, its entry and the partner's new epoch are one transaction,
-so that a suspension holds from the next answer on, on every node.
+"""How are partners, clients and agreements kept?
+
+A change, its entry and the partner's new epoch are one transaction, so that a suspension holds from the next answer on.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gateway.oauth.client import Client
 from gateway.oauth.jose import parse_key
 from gateway.partners.agreement import Agreement, Partner, State
 from gateway.partners.terms import Row, from_document, to_document
+from gateway.store.clients import read_validity
 from gateway.store.engine import Database, put_many
 from gateway.store.history import Change, bump, write_history
 from gateway.store.tables import accounts, agreement_versions, clients, epochs, partners
@@ -60,9 +62,10 @@ class PartnersOf:
             name: self._partner(connection, name)
             for name in connection.execute(select(partners.c.id).where(partners.c.id.in_(named))).scalars()
         }
+        validity = read_validity(connection, client_id, frozenset(key.thumbprint for key in keys.values()))
         counts = {partner_scope(one.id): one.epoch for one in (partner, *principals.values())}
         house = connection.execute(select(epochs.c.count).where(epochs.c.scope == HOUSE)).scalar()
-        return Standing(client, partner, {HOUSE: house or 0, **counts}, principals)
+        return Standing(client, partner, {HOUSE: house or 0, **counts}, principals, validity)
 
     @staticmethod
     def _partner(connection: Connection, id: str) -> Partner:

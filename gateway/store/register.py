@@ -68,7 +68,7 @@ class RegisterOf:
             old.mac(nik.encode())[:INDEX]: ix for ix, nik in ((ix, r.nik) for ix, r in index.items()) for old in older
         }
         with self._database.sealing() as (connection, _):
-            found = {ix: record for ix, record in self._known.rows(connection, [*index, *former])}
+            found = dict(self._known.rows(connection, [*index, *former]))
             ids = {former.get(ix, ix): record for ix, record in found.items()}
             # Ids say nothing about order of birth or import: sealed rows of one import lie together, that is all.
             following = (connection.execute(select(func.max(records.c.id))).scalar() or 0) + 1

@@ -13,7 +13,16 @@ from gateway.ledger.entry import Entry
 from gateway.ledger.merkle import Frontier
 from gateway.store.engine import Database, Lookup, put_many
 from gateway.store.ledger import read_head
-from gateway.store.tables import accounts, attempts, epochs, ledger_entries, ledger_head, proof_ids, repeats
+from gateway.store.tables import (
+    accounts,
+    attempts,
+    epochs,
+    ledger_entries,
+    ledger_head,
+    proof_ids,
+    repeats,
+    revoked_tokens,
+)
 from gateway.verification.seal import Changes, SealTransaction
 
 FORGET_EVERY = 2_000  # seals between two sweeps of what has expired
@@ -34,7 +43,7 @@ class SealsOf:
             yield _Transaction(connection, now, self._reads)
             self._count += 1
             if self._count % FORGET_EVERY == 1:
-                for table in (proof_ids, repeats, attempts):
+                for table in (proof_ids, repeats, attempts, revoked_tokens):
                     connection.execute(delete(table).where(table.c.expires < now))
 
     def holds(self, entry: str) -> bool:
@@ -105,6 +114,10 @@ class _Transaction:
             [(tag, row, expires) for tag, (row, expires) in changes.attempts.items()],
             ("guesses", "expires"),
         )
+        if changes.revoked:
+            rows = [(each.jti, each.client_id, each.expires) for each in changes.revoked]
+            put_many(connection, revoked_tokens, rows, ("expires",))
+            put_many(connection, epochs, sorted(changes.epochs.items()), ("count",))
         append(connection, changes.entries, changes.frontier)
 
 

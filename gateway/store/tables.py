@@ -25,10 +25,10 @@ class Bytes(LargeBinary):
 
     cache_ok = True
 
-    def bind_processor(self, dialect: Dialect) -> None:  # noqa: ARG002  SQLAlchemy's signature
+    def bind_processor(self, dialect: Dialect) -> None:
         """Nothing is done to what goes in."""
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> None:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
         """Nothing is done to what comes out."""
 
 
@@ -63,6 +63,23 @@ clients = Table(
     Column("auth_method", Text, nullable=False),
     Column("scopes", Text, nullable=False),
     Column("keys", Text, nullable=False),  # a JWK Set (RFC 7517 §5) of public keys
+)
+
+client_states = Table(
+    "client_states",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("suspended", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("not_before", BigInteger, nullable=False),  # tokens issued before this instant (microseconds) are void
+)
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("jti", Text, primary_key=True),
+    Column("client_id", Text, nullable=False, index=True),
+    Column("expires", BigInteger, nullable=False, index=True),
 )
 
 agreement_versions = Table(

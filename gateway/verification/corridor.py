@@ -21,9 +21,9 @@ from gateway.errors import Cause, Refusal, Refused
 from gateway.ledger.entry import Kind, request_digest
 from gateway.nik import Nik
 from gateway.oauth.client import Caller
-from gateway.partners.agreement import Agreement
+from gateway.partners.agreement import Agreement, PurposeTerms
 from gateway.partners.in_force import in_force
-from gateway.policy.decide import Decider
+from gateway.policy.decide import Decider, Permit
 from gateway.policy.inputs import Inputs
 from gateway.verification.judge import Decided, Judge
 from gateway.verification.request import Question
@@ -32,6 +32,10 @@ from gateway.verification.sealing import Sealing
 from gateway.verification.standing import Directory, Reading, Standing
 from gateway.verification.turnstile import Turnstile
 
+Kin = tuple[Any, ...]
+"""What two questions of one call have in common when they are decided alike."""
+Permitted = tuple[Agreement, PurposeTerms, Permit, tuple[Agreement, ...], Mapping[str, Any]]
+"""(agreement, its terms for the purpose, permit, agreements asked on behalf of, what the private part begins with)."""
 CHUNK = 50  # questions compared before others get a turn
 
 
@@ -59,6 +63,7 @@ class Call:
     refusal: Refusal | None = None
     purpose: str = ""
     kind: str = Kind.REFUSAL
+    signed: bool = True  # as the agreement says that it was decided under; True before one is known
 
 
 class Corridor:
@@ -84,7 +89,10 @@ class Corridor:
         self._turnstile = Turnstile(self._settle, clock)
 
     async def verify(self, call: Call, gone: Callable[[], bool]) -> Sealed:
-        """The sealed answer to a call. Raises Refused where no seal could be had, StoreUnavailable (register), CommitUnknown, CallerGone."""
+        """The sealed answer to a call.
+
+        Raises Refused where no seal could be had, StoreUnavailable (register), CommitUnknown, CallerGone.
+        """
         standing = await self._directory.standing(call.caller.client_id)
         if standing is None:
             raise Refused(Cause.INVALID_TOKEN, fault="the client is not registered any more")
@@ -96,7 +104,7 @@ class Corridor:
                 raise Refused(Cause.INVALID_TOKEN, fault="the client is not registered any more")
             outcome = await self._turnstile.enter(call.caller.client_id, len(call.asked), (call, standing), gone)
         if isinstance(outcome, Sealed):
-            return outcome
+            return outcome if call.signed else replace(outcome, signed=False)
         if isinstance(outcome, Failed):
             raise Refused(Cause.MALFORMED_REQUEST, members=["body"])
         raise Refused(Cause.OVERLOADED, retry_after=1)
@@ -114,52 +122,39 @@ class Corridor:
         return await self._sealing.seal(submissions)  # 7
 
     def _decide(self, call: Call, standing: Standing, now: int) -> list[Decided | Draft]:
+        call.signed = True
+        try:
+            standing.validity.admit(call.caller)
+        except Refused as refused:
+            call.refusal = refused.refusal  # whatever else is wrong with the call
         if call.refusal is not None:
             return [self._draft(call, call.raw, None, call.refusal)]
         outcomes: list[Decided | Draft] = []
+        settled: dict[Kin, Permitted] = {}
         for asked in call.asked:
             if isinstance(asked.question, Refusal):
                 outcomes.append(self._draft(call, asked.raw, asked.ref, asked.question))
                 continue
             try:
-                outcomes.append(self._permit(call, standing, asked, asked.question, now))
+                outcomes.append(self._permit(call, standing, asked, asked.question, now, settled))
             except Refused as refused:
                 outcomes.append(self._draft(call, asked.raw, asked.ref, refused.refusal, asked.question.purpose))
         return outcomes
 
-    def _permit(self, call: Call, standing: Standing, asked: Asked, question: Question, now: int) -> Decided:
+    def _permit(  # noqa: PLR0913
+        self, call: Call, standing: Standing, asked: Asked, question: Question, now: int, settled: dict[Kin, Permitted]
+    ) -> Decided:
+        """Steps 3 and 4 for one question; questions of one call that differ only in the resident are decided once."""
         nik = Nik.parse(question.nik or "")
-        caller = call.caller
-        agreed = in_force(standing.partner, question.purpose, now)  # 3
-        agreement = agreed.agreement
-        terms = agreement.purposes[question.purpose]
-        behalf = self._behalf(standing, agreement, question, now)
-        decider = self._decider()
-        inputs = Inputs(
-            partner=standing.partner.id,
-            kind=standing.partner.kind,
-            agreement=agreed,
-            purpose=question.purpose,
-            claims=frozenset(question.claims),
-            consent=_basis(question),
-            channel=question.channel is not UNSET,
-            operator=question.operator is not UNSET,
-            on_behalf_of=question.on_behalf_of is not UNSET,
-            address_allowed=within(caller.address, agreement.networks),
-            token_purposes=caller.purposes,
-            token_claims=caller.claims,
-            client_id=caller.client_id,
-            sender_constraint=caller.constraint,
-        )
-        try:
-            permit = decider.decide(terms, inputs)  # 4
-        except Refused as refused:
-            if refused.refusal.cause is Cause.ADDRESS_NOT_ALLOWED:
-                raise Refused(Cause.ADDRESS_NOT_ALLOWED, seen_address=caller.address) from refused
-            raise
+        kin = (question.purpose, tuple(question.claims), question.consent, _members(question), question.on_behalf_of)
+        found = settled.get(kin)
+        if found is None:
+            found = settled[kin] = self._decide_kin(call, standing, question, now)
+        agreement, terms, permit, behalf, private = found
         nonce = self._entropy.bytes(32)
+        context = _context(question)
         return Decided(
-            call.id if not call.batch else uuid7(now, self._entropy),
+            uuid7(now, self._entropy) if call.batch else call.id,
             nonce,
             request_digest(nonce, asked.raw),
             question,
@@ -167,11 +162,43 @@ class Corridor:
             agreement,
             terms,
             permit,
-            {**self._private(call), **_context(question), "policy": permit.policy},
+            {**private, **context} if context else private,
             asked.ref,
             self._judge.indexes(nik),
             behalf,
         )
+
+    def _decide_kin(self, call: Call, standing: Standing, question: Question, now: int) -> Permitted:
+        caller = call.caller
+        agreed = in_force(standing.partner, question.purpose, now)  # 3
+        agreement = agreed.agreement
+        call.signed = agreement.signed_answers
+        terms = agreement.purposes[question.purpose]
+        behalf = self._behalf(standing, agreement, question, now)
+        channel, operator = _members(question)
+        inputs = Inputs(
+            partner=standing.partner.id,
+            kind=standing.partner.kind,
+            agreement=agreed,
+            purpose=question.purpose,
+            claims=frozenset(question.claims),
+            consent=_basis(question),
+            channel=channel,
+            operator=operator,
+            on_behalf_of=question.on_behalf_of is not UNSET,
+            address_allowed=within(caller.address, agreement.networks),
+            token_purposes=caller.purposes,
+            token_claims=caller.claims.get(question.purpose) if caller.claims else None,
+            client_id=caller.client_id,
+            sender_constraint=caller.constraint,
+        )
+        try:
+            permit = self._decider().decide(terms, inputs)  # 4
+        except Refused as refused:
+            if refused.refusal.cause is Cause.ADDRESS_NOT_ALLOWED:
+                raise Refused(Cause.ADDRESS_NOT_ALLOWED, seen_address=caller.address) from refused
+            raise
+        return agreement, terms, permit, behalf, {**_origin(caller), "policy": permit.policy}
 
     @staticmethod
     def _behalf(standing: Standing, agreement: Agreement, question: Question, now: int) -> tuple[Agreement, ...]:
@@ -233,14 +260,20 @@ class Corridor:
             purpose,
             nonce,
             request_digest(nonce, raw),
-            self._private(call),
+            _origin(call.caller),
             refusal=refusal,
             ref=ref,
         )
 
-    @staticmethod
-    def _private(call: Call) -> Mapping[str, Any]:
-        return {"address": call.caller.address, "token": call.caller.token_id}
+
+def _origin(caller: Caller) -> dict[str, Any]:
+    """Where a call came from; kept in the private part only."""
+    return {"address": caller.address, "token": caller.token_id}
+
+
+def _members(question: Question) -> tuple[bool, bool]:
+    """Whether the question names a channel and an operator."""
+    return question.channel is not UNSET, question.operator is not UNSET
 
 
 @lru_cache(100_000)

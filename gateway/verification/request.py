@@ -6,6 +6,7 @@ Bodies follow docs/integrate.md; text is UTF-8 without control characters, up to
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 
 import msgspec
@@ -20,7 +21,7 @@ MOST = 1000  # items in a batch
 _identifier = re.compile(r"[A-Za-z0-9._-]{1,64}\Z").match
 _long_digits = re.compile(r"[0-9]{16}").search
 _date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z").match
-_codes = {
+_forms: dict[str, Callable[[str], object]] = {
     "province": re.compile(r"[0-9]{2}\Z").match,
     "regency": re.compile(r"[0-9]{4}\Z").match,
     "district": re.compile(r"[0-9]{6}\Z").match,
@@ -30,6 +31,20 @@ _codes = {
     "rw": re.compile(r"[0-9]{1,3}\Z").match,
     "sex": re.compile(r"[MF]\Z").match,
 }
+
+
+def _is_date(text: str) -> bool:
+    if not _date(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+_forms["birth_date"] = _is_date
+_context = ("channel", "operator", "on_behalf_of", "previous")
 _known = frozenset(CLAIMS) | FORBIDDEN
 
 
@@ -171,37 +186,24 @@ def identifier(name: str, text: str) -> str:
 
 
 def _identify(name: str, text: str) -> None:
-    if not _identifier(text) or _long_digits(text):
+    if not _free(text):
         raise Refused(Cause.MALFORMED_REQUEST, members=[name])
 
 
 def _check(question: Question, purpose: str) -> None:
-    wrong: list[str] = []
-    if not _identifier(purpose) or _long_digits(purpose):
+    """Raises Refused (MALFORMED_REQUEST naming every wrong member, NIK_NOT_YET_ISSUED)."""
+    wrong = [f"claims.{name}" if _free(name) else "claims" for name in _wrong_claims(question.claims)]
+    if not _free(purpose):
         wrong.append("purpose")
-    for name, value in question.claims.items():
-        if name not in _known:
-            wrong.append(f"claims.{name}" if _identifier(name) and not _long_digits(name) else "claims")
-        elif not value or len(value) > TEXT or not value.isprintable():
-            wrong.append(f"claims.{name}")
-        elif name in _codes:
-            if not _codes[name](value):
-                wrong.append(f"claims.{name}")
-        elif name == "birth_date" and not _is_date(value):
-            wrong.append("claims.birth_date")
     consent = question.consent
     if consent is not UNSET:
-        if not _identifier(consent.basis) or _long_digits(consent.basis):
+        if not _free(consent.basis):
             wrong.append("consent.basis")
-        if consent.reference is not UNSET and (not _identifier(consent.reference) or _long_digits(consent.reference)):
+        if consent.reference is not UNSET and not _free(consent.reference):
             wrong.append("consent.reference")
-    for name, text in (
-        ("channel", question.channel),
-        ("operator", question.operator),
-        ("on_behalf_of", question.on_behalf_of),
-        ("previous", question.previous),
-    ):
-        if text is not UNSET and (not _identifier(text) or _long_digits(text)):
+    for name in _context:
+        text = getattr(question, name)
+        if text is not UNSET and not _free(text):
             wrong.append(name)
     if question.nik is None and question.newborn is not True:
         wrong.append("nik")
@@ -211,11 +213,21 @@ def _check(question: Question, purpose: str) -> None:
         raise Refused(Cause.NIK_NOT_YET_ISSUED)
 
 
-def _is_date(text: str) -> bool:
-    if not _date(text):
-        return False
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+def _free(text: str) -> bool:
+    """Whether a text is a free identifier."""
+    return _identifier(text) is not None and _long_digits(text) is None
+
+
+def _wrong_claims(claims: dict[str, str]) -> list[str]:
+    """Names of the claims that nobody knows or whose text cannot be a value of theirs."""
+    wrong = []
+    for name, value in claims.items():
+        if (
+            name not in _known
+            or not value
+            or len(value) > TEXT
+            or not value.isprintable()
+            or (name in _forms and not _forms[name](value))
+        ):
+            wrong.append(name)
+    return wrong

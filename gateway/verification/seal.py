@@ -20,8 +20,9 @@ from gateway.ledger.merkle import Frontier
 
 
 class Attempt(Struct, frozen=True):
-    """What a wrong guess would cost: the budget's keyed tag (16 bytes), its size, the cost (0: not wrong) and the
-    keyed hash of the guess (8 bytes).
+    """What a wrong guess would cost.
+
+    The budget's keyed tag (16 bytes), its size, the cost (0: not wrong), the keyed hash of the guess (8 bytes).
     """
 
     tag: bytes
@@ -59,6 +60,17 @@ class Repeat(Struct, frozen=True):
     body: bytes
 
 
+class Revoke(Struct, frozen=True):
+    """A token that the submission makes void from here on: its `jti`, its client, when it would end (microseconds) and
+    the epoch scope that is counted up, so that nobody goes on deciding without knowing.
+    """
+
+    jti: str
+    client_id: str
+    expires: int
+    scope: str
+
+
 class Submission(Struct, frozen=True):
     """One call: who, in which language, under which epochs it was decided, until when those hold, and its outcomes.
 
@@ -78,6 +90,7 @@ class Submission(Struct, frozen=True):
     whole: bool = False
     repeat: Repeat | None = None
     envelope: Draft | None = None  # what a batch is refused with as a whole
+    revoke: Revoke | None = None
 
 
 class Sealed(Struct, frozen=True):
@@ -88,6 +101,7 @@ class Sealed(Struct, frozen=True):
     readings: tuple[Reading, ...] = ()
     retry_after: int = 0
     cause: str = ""  # the refusal's slug; empty for an answer
+    signed: bool = True  # False where the agreement has its answers unsigned
 
 
 class Moved(Struct, frozen=True):
@@ -115,6 +129,8 @@ class Changes:
     attempts: dict[bytes, tuple[bytes, int]]  # tag → (row, expires)
     entries: list[Entry]
     frontier: Frontier
+    revoked: list[Revoke]
+    epochs: dict[str, int]  # scope → its new count
 
 
 class SealTransaction(Protocol):

@@ -1,4 +1,4 @@
-"""Step 7: what may leave, exactly? Decides a whole batch of submissions inside one transaction, always in this order:
+"""Step 7: what may leave, exactly? Decides a batch of submissions inside one transaction, always in this order.
 
 a epochs and terms · b proof ids · c idempotency keys · d allowance and attempts · e ledger · f commit, durable.
 """
@@ -28,6 +28,7 @@ from gateway.verification.seal import (
     Failed,
     Moved,
     Outcome,
+    Revoke,
     Sealed,
     SealStore,
     SealTransaction,
@@ -63,6 +64,8 @@ class _Books:
     touched: set[str] = field(default_factory=set)
     charged: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    revoked: list[Revoke] = field(default_factory=list)
+    moved: dict[str, int] = field(default_factory=dict)
 
 
 class Sealer:
@@ -83,7 +86,7 @@ class Sealer:
             return self._seal(submissions)
         except GatewayError:
             raise
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  whatever poisons a transaction is found by trying each alone
             if len(submissions) == 1:
                 return [Failed(type(fault).__name__)]
             return [outcome for submission in submissions for outcome in self.seal([submission])]
@@ -104,6 +107,8 @@ class Sealer:
                         dict(sorted(books.charged.items())),
                         books.entries,
                         books.frontier,
+                        books.revoked,
+                        books.moved,
                     )
                 )
             # f: leaving the block has committed, durably
@@ -152,7 +157,16 @@ class Sealer:
                 return self._refuse_call(submission, Refusal(Cause.IDEMPOTENCY_IN_PROGRESS), books)
         if submission.whole and (refusal := self._too_large(submission, books)) is not None:  # d
             return self._refuse_call(submission, refusal, books)
+        if submission.revoke is not None:
+            self._revoke(submission.revoke, books)
         return self._settle(submission, books)
+
+    @staticmethod
+    def _revoke(revoke: Revoke, books: _Books) -> None:
+        """Make a token void; what others in this very batch decided without knowing is decided again."""
+        books.revoked.append(revoke)
+        books.moved[revoke.scope] = books.epochs.get(revoke.scope, 0) + 1
+        books.epochs = {**books.epochs, **books.moved}
 
     @staticmethod
     def _expired(submission: Submission, books: _Books) -> Refusal | None:

@@ -76,7 +76,7 @@ async def serve_sealing(path: Path, sealing: Sealing, stop: asyncio.Event) -> No
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    path.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)  # noqa: ASYNC240  once, before anybody is served
     server = await asyncio.start_unix_server(attend, str(path), limit=LIMIT)
     os.chmod(path, 0o600)  # noqa: PTH101  only this deployment's own processes may seal
     async with server:

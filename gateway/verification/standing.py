@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.clock import SECOND, Clock
-from gateway.oauth.client import Client
+from gateway.errors import Cause, Refused
+from gateway.oauth.client import Caller, Client
 from gateway.partners.agreement import Partner
 
 HOUSE = "house"
@@ -23,6 +24,29 @@ def partner_scope(partner: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Validity:
+    """Which tokens of a client hold: none while it is `suspended`, none issued before `not_before` (microseconds), none
+    whose `jti` was `revoked`, and none that was got with a key which is not among `keys` (RFC 7638 thumbprints) any more.
+    """
+
+    suspended: bool = False
+    not_before: int = 0
+    revoked: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+
+    def admit(self, caller: Caller) -> None:
+        """Raises Refused(INVALID_TOKEN) when the caller's token does not hold any more (FAPI 2.0 §5.3.4 (3))."""
+        if self.suspended:
+            raise Refused(Cause.INVALID_TOKEN, fault="the client is suspended")
+        if caller.token_id in self.revoked:
+            raise Refused(Cause.INVALID_TOKEN, fault="the token was revoked")
+        if caller.key and caller.key not in self.keys:
+            raise Refused(Cause.INVALID_TOKEN, fault="the key that this token was got with has been removed")
+        if caller.issued < self.not_before:
+            raise Refused(Cause.INVALID_TOKEN, fault="the token is from before the client's suspension")
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A client and its partner as they were at `epochs`."""
 
@@ -30,6 +54,7 @@ class Standing:
     partner: Partner
     epochs: Mapping[str, int]
     principals: Mapping[str, Partner] = field(default_factory=dict)  # whom an intermediary may ask for
+    validity: Validity = Validity()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +67,10 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the register holds for a batch: index → (record id, sealed record); earlier entries by id → (leaf, private);
-    watermarks by regency, not newer than the records.
+    """What the register holds for a batch.
+
+    Index → (record id, sealed record); earlier entries by id → (leaf, private); watermarks by regency, not newer than
+    the records.
     """
 
     records: Mapping[bytes, tuple[int, bytes]]

@@ -59,7 +59,7 @@ class Calls:
         """`GET /v1/usage`."""
         await self._exchange(scope, receive, send, "GET", "/v1/usage", self._usage)
 
-    async def _exchange(  # noqa: PLR0913  ASGI's three and what the route is
+    async def _exchange(  # noqa: C901, PLR0913  ASGI's three and what the route is; one place for every way to say no
         self, scope: Scope, receive: Receive, send: Send, method: str, path: str, ask: Ask
     ) -> None:
         rooms = self._rooms
@@ -67,12 +67,12 @@ class Calls:
         headers = parse_headers(scope["headers"])
         tongue = language(headers.accept_language)
         id = uuid7(began, rooms.entropy)
-        partner = ""
+        caller: Caller | None = None
         try:
             if scope.get("method") != method:
-                raise Refused(Cause.METHOD_NOT_ALLOWED, allowed=[method])
+                raise Refused(Cause.METHOD_NOT_ALLOWED, allowed=[method])  # noqa: TRY301
             caller = await self._identify(headers, method, path, address(peer(scope), headers, rooms.proxies))
-            partner = caller.partner
+            await rooms.door.admit_client(caller.client_id)
             sealed = await ask(id, caller, tongue, headers, receive)
         except Refused as refused:
             sealed = self._unsealed(refused.refusal, tongue, id)
@@ -82,13 +82,18 @@ class Calls:
             sealed = self._unsealed(Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), tongue, id)
         except CallerGone:
             return
-        except Exception:
+        except Exception:  # noqa: BLE001  fail closed: nobody is told more than to come back
             _log.exception("a call failed", route=path, call=id)
             sealed = self._unsealed(Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), tongue, id, unknown=True)
         kind = JSON if not sealed.cause else PROBLEM
         common = [(b"x-request-id", request_id(headers, id).encode()), *rate_limit(sealed.readings)]
         if sealed.status == 401:  # noqa: PLR2004  RFC 9110 §15.5.2
-            common.append((b"www-authenticate", challenge(Cause(sealed.cause), rooms.issuer)))
+            common.append(
+                (
+                    b"www-authenticate",
+                    challenge(Cause(sealed.cause), rooms.issuer, credentials=bool(headers.authorization)),
+                )
+            )
             if sealed.cause == Cause.USE_DPOP_NONCE:
                 common.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
         elif sealed.status == 405:  # noqa: PLR2004  RFC 9110 §15.5.6
@@ -99,7 +104,11 @@ class Calls:
             common.append(
                 (b"x-fapi-interaction-id", request_id(Headers(request_id=headers.interaction_id), id).encode())
             )
+        if caller is not None and sealed.signed:
+            query = scope["query_string"]
+            common += rooms.signer.sign(sealed.status, sealed.body, method, path, query, headers.content_digest)
         await send_response(send, sealed.status, sealed.body, kind, tuple(common))
+        partner = "" if caller is None else caller.partner
         rooms.metrics.note(path, sealed.cause or "answer", partner, (rooms.clock.now() - began) / SECOND)
 
     async def _identify(self, headers: Headers, method: str, path: str, origin: str) -> Caller:  # 1
@@ -111,7 +120,6 @@ class Calls:
             rooms.unidentified[refused.refusal.cause] = rooms.unidentified.get(refused.refusal.cause, 0) + 1
             await rooms.door.count_failure(origin)
             raise
-        await rooms.door.admit_client(caller.client_id)
         return caller
 
     def _unsealed(self, refusal: Refusal, tongue: str, id: str, *, unknown: bool = False) -> Sealed:
@@ -159,9 +167,9 @@ class Calls:
         try:
             body = await read_body(receive, headers.content_length)
             if SCOPE not in caller.scopes:
-                raise Refused(Cause.INSUFFICIENT_SCOPE, scope=SCOPE)
+                raise Refused(Cause.INSUFFICIENT_SCOPE, scope=SCOPE)  # noqa: TRY301  refusals have one way out
             if headers.content_type.partition(";")[0].strip().lower() != "application/json":
-                raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])
+                raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])  # noqa: TRY301
             if headers.content_digest:
                 check_digest(headers.content_digest, body)
             key = idempotency_key(headers.idempotency_key)
@@ -175,15 +183,29 @@ class Calls:
             id, caller, tongue, (Asked(refusal or _NOTHING, None, body),), body, repeat=repeat, refusal=refusal
         ), body
 
-    async def _agreement(self, id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:  # noqa: ARG002
-        if SCOPE not in caller.scopes:
-            return await self._rooms.plain.refuse(id, caller, tongue, _NO_SCOPE, b"")
+    async def _agreement(self, id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:
+        refusal = await _read_nothing(caller, headers, receive)
+        if refusal is not None:
+            return await self._rooms.plain.refuse(id, caller, tongue, refusal, b"")
         return await self._rooms.plain.agreement(id, caller, tongue)
 
-    async def _usage(self, id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:  # noqa: ARG002
-        if SCOPE not in caller.scopes:
-            return await self._rooms.plain.refuse(id, caller, tongue, _NO_SCOPE, b"")
+    async def _usage(self, id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:
+        refusal = await _read_nothing(caller, headers, receive)
+        if refusal is not None:
+            return await self._rooms.plain.refuse(id, caller, tongue, refusal, b"")
         return await self._rooms.plain.usage(id, caller, tongue)
+
+
+async def _read_nothing(caller: Caller, headers: Headers, receive: Receive) -> Refusal | None:
+    """What is wrong with a call that asks for a partner's own papers; what it sends as a body is only measured."""
+    if SCOPE not in caller.scopes:
+        return _NO_SCOPE
+    if headers.content_digest:
+        try:
+            check_digest(headers.content_digest, await read_body(receive, headers.content_length))
+        except Refused as refused:
+            return refused.refusal
+    return None
 
 
 _NO_SCOPE = Refusal(Cause.INSUFFICIENT_SCOPE, {"scope": SCOPE})

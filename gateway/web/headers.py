@@ -15,7 +15,7 @@ from gateway.errors import Cause, Refused
 
 _identifier = re.compile(r"[A-Za-z0-9._-]{1,64}\Z").match
 _long_digits = re.compile(r"[0-9]{16}").search
-_digest = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]*):")
+_digests = re.compile(r"(?:^|,)[ \t]*(sha-256|sha-512)=:([A-Za-z0-9+/=]*):(?=[ \t]*(?:,|;|$))").findall
 ALGORITHMS = "ES256 PS256 EdDSA Ed25519"
 
 
@@ -35,7 +35,7 @@ class Headers:
     forwarded_for: str = ""
 
 
-def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:  # noqa: C901  one line a header
     """The headers of an ASGI scope (names are lower-case there)."""
     headers = Headers()
     for name, value in raw:
@@ -54,7 +54,8 @@ def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
         elif name == b"x-request-id":
             headers.request_id = value.decode("latin-1")
         elif name == b"content-digest":
-            headers.content_digest = value.decode("latin-1")
+            digests = value.decode("latin-1").strip(" \t")  # lines of one name are one list
+            headers.content_digest = f"{headers.content_digest}, {digests}" if headers.content_digest else digests
         elif name == b"x-fapi-interaction-id":
             headers.interaction_id = value.decode("latin-1")
         elif name == b"x-forwarded-for":
@@ -64,7 +65,7 @@ def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
 
 
 def language(accept: str) -> str:
-    """ "id" or "en", whichever `Accept-Language` (RFC 9110 §12.5.4) prefers; Indonesian when it says nothing of either."""
+    """Return "id" or "en", whichever `Accept-Language` (RFC 9110 §12.5.4) prefers; Indonesian when it says nothing of either."""
     best, best_quality = "id", 0.0
     for part in accept.split(",")[:20] if accept else ():
         tag, _, weight = part.partition(";")
@@ -120,14 +121,23 @@ def request_id(headers: Headers, fallback: str) -> str:
 
 
 def check_digest(header: str, body: bytes) -> None:
-    """Raises Refused(DIGEST_MISMATCH) unless `Content-Digest` (RFC 9530) names SHA-256 of the body."""
-    found = _digest.search(header)
-    try:
-        expected = base64.b64decode(found.group(1), validate=True) if found else b""
-    except binascii.Error:
-        expected = b""
-    if hashlib.sha256(body).digest() != expected:
+    """Raises Refused(DIGEST_MISMATCH) unless `Content-Digest` (RFC 9530) fits the body.
+
+    Every sha-256 and sha-512 in it must fit, and there must be one: the signature of the answer covers the header, so a
+    digest that nobody has checked would be vouched for. Other algorithms beside them are let be.
+    """
+    if header == f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:":
+        return
+    digests = _digests(header)
+    if not digests:
         raise Refused(Cause.DIGEST_MISMATCH)
+    for name, told in digests:
+        try:
+            expected = base64.b64decode(told, validate=True)
+        except binascii.Error:
+            expected = b""
+        if hashlib.new(name.replace("-", ""), body).digest() != expected:
+            raise Refused(Cause.DIGEST_MISMATCH)
 
 
 _policies: dict[tuple[tuple[str, int, int], ...], bytes] = {}
@@ -146,11 +156,9 @@ def rate_limit(readings: Sequence[Reading]) -> tuple[tuple[bytes, bytes], ...]:
     return ((b"ratelimit-policy", policy), (b"ratelimit", state.encode()))
 
 
-def challenge(cause: Cause, issuer: str) -> bytes:
-    """`WWW-Authenticate` of a 401 (RFC 9449 §7.1, RFC 9728 §5.1)."""
-    error = {Cause.USE_DPOP_NONCE: "use_dpop_nonce", Cause.INVALID_DPOP_PROOF: "invalid_dpop_proof"}.get(
-        cause, "invalid_token"
-    )
-    return (
-        f'DPoP error="{error}", algs="{ALGORITHMS}", resource_metadata="{issuer}/.well-known/oauth-protected-resource/v1"'
-    ).encode()
+def challenge(cause: Cause, issuer: str, *, credentials: bool = True) -> bytes:
+    """`WWW-Authenticate` of a 401 (RFC 9449 §7.1, RFC 9728 §5.1); without credentials it names no error (RFC 6750 §3.1)."""
+    error = {Cause.USE_DPOP_NONCE: "use_dpop_nonce", Cause.INVALID_DPOP_PROOF: "invalid_dpop_proof"}.get(cause)
+    told = f'error="{error or "invalid_token"}", ' if credentials else ""
+    metadata = f"{issuer}/.well-known/oauth-protected-resource/v1"
+    return f'DPoP {told}algs="{ALGORITHMS}", resource_metadata="{metadata}"'.encode()

@@ -18,6 +18,7 @@ from gateway.verification.standing import Directory
 from gateway.web.door import Door
 from gateway.web.metrics import Metrics
 from gateway.web.problems import Problems
+from gateway.web.signature import AnswerSigner
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Rooms:
     corridor: Corridor
     plain: Plain
     problems: Problems
+    signer: AnswerSigner
     metrics: Metrics
     idempotency: SealKey
     proxies: Sequence[IPv4Network | IPv6Network]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from litestar import Litestar, Request, Response, asgi, get
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.handlers import ASGIRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.params import FromPath
-from litestar.handlers import ASGIRouteHandler
 from litestar.types import LifeSpanReceive, LifeSpanScope, Receive, Scope, Send
 
 from gateway.clock import uuid7
@@ -43,7 +43,7 @@ PUBLIC = frozenset({
 _PAGE = {"cache-control": "public, max-age=3600", "vary": "accept"}
 
 
-def routes(rooms: Rooms) -> list[Any]:
+def routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers; each is as simple as can be
     """Every route handler, bound to these rooms."""
     calls, token = Calls(rooms), TokenCall(rooms)
     server, resource = authorization_server(rooms.issuer), protected_resource(rooms.issuer)
@@ -141,11 +141,24 @@ class Gateway(Litestar):
 
     async def __call__(self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Any) -> None:  # noqa: ANN401
         """ASGI; a call of a hot route goes straight to the handler that is registered for its path."""
-        handler = self.hot.get(scope["path"]) if scope["type"] == "http" else None
+        if scope.get("method") == "HEAD":
+            scope, send = cast("Scope", {**scope, "method": "GET"}), _without_body(send)
+        handler = self.hot.get(cast("Scope", scope)["path"]) if str(scope["type"]) == "http" else None
         if handler is None:
-            await super().__call__(scope, receive, send)  # type: ignore[arg-type]  # ASGI's union, as Litestar takes it
+            await super().__call__(scope, receive, send)
         else:
             await handler(scope, receive, send)  # type: ignore[arg-type]
+
+
+def _without_body(send: Any) -> Any:  # noqa: ANN401  ASGI's send
+    """What a HEAD sends: the headers of a GET (RFC 9110 §9.3.2)."""
+
+    async def headers_only(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return headers_only
 
 
 def application(rooms: Rooms, openapi: OpenAPIConfig | None, lifespan: list[Any]) -> Gateway:

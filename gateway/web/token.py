@@ -66,7 +66,7 @@ class TokenCall:
         except StoreUnavailable:
             status, body = 503, {"error": "temporarily_unavailable", "error_description": "try again"}
             extra.append((b"retry-after", b"1"))
-        except Exception:
+        except Exception:  # noqa: BLE001  logged, and told as what it is to a client: try again
             _log.exception("a token request failed")
             status, body = 503, {"error": "temporarily_unavailable", "error_description": "try again"}
         if body.get("error") == "use_dpop_nonce":

@@ -57,7 +57,7 @@ async def _suspend_and_resume(node: Deployment) -> tuple[list[Seen], list[float]
 
 
 def _purposes_answered(seen: list[Seen], worker: int, after: float, before: float) -> set[str]:
-    """The purposes that a worker answered among calls sent in (after, before); what it refused, it did for one cause."""
+    """The purposes that a worker answered among calls sent in (after, before); it refused for one cause only."""
     replies = [one for one in seen if one.worker == worker and after < one.sent < before]
     assert replies, "every worker was asked in every phase"
     assert {one.reply.slug for one in replies} <= {"", "agreement-not-in-force"}

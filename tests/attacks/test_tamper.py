@@ -116,10 +116,6 @@ def _move_head(connection: Connection, bit: int) -> None:
     connection.execute(update(ledger_head).values(frontier=flipped(frontier, bit)))
 
 
-def _index(at: int) -> object:
-    return ledger_entries.c.leaf_index == at
-
-
 TAMPERINGS: dict[str, tuple[Callable[[Connection], object], range | None]] = {
     # name: (what is done, the entries one of which must be named; None: the head)
     "a bit of a leaf's first byte": (
@@ -130,8 +126,8 @@ TAMPERINGS: dict[str, tuple[Callable[[Connection], object], range | None]] = {
         lambda c: _set(c, VICTIM, id=flipped(bytes(_rows(c, VICTIM)[1]), 5)), range(VICTIM, VICTIM + 1)),
     "a bit of an index": (lambda c: _set(c, VICTIM, leaf_index=VICTIM + 64), range(VICTIM, VICTIM + 1)),
     "a leaf in words as good as before": (_rename, range(16)),
-    "an entry deleted": (lambda c: c.execute(delete(ledger_entries).where(_index(VICTIM))), range(VICTIM, VICTIM + 1)),
-    "the first entry deleted": (lambda c: c.execute(delete(ledger_entries).where(_index(0))), range(1)),
+    "an entry deleted": (lambda c: c.execute(delete(ledger_entries).where(ledger_entries.c.leaf_index == VICTIM)), range(VICTIM, VICTIM + 1)),
+    "the first entry deleted": (lambda c: c.execute(delete(ledger_entries).where(ledger_entries.c.leaf_index == 0)), range(1)),
     "the last entries deleted": (
         lambda c: c.execute(delete(ledger_entries).where(ledger_entries.c.leaf_index >= SIZE - 3)),
         range(SIZE - 3, SIZE - 2)),

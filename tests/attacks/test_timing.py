@@ -75,7 +75,7 @@ async def _measure(node: Deployment) -> tuple[float, float, float, int]:
 @pytest.mark.prove
 @pytest.mark.timeout(1800)
 def test_time_does_not_tell_whether_a_nik_exists() -> None:
-    """The 95 % interval of the median difference between an unknown NIK and wrong claims is within ± 1 % of an answer."""
+    """The 95 % interval of the median difference of unknown NIK and wrong claims is within ± 1 % of an answer."""
     with deployed() as node:
         gc.disable()
         try:

@@ -1,8 +1,8 @@
-"""Is an answer that a partner holds in the ledger, whenever the gateway is killed? Real processes, SIGKILL, real disks."""
+"""Is every answer that a partner holds in the ledger, whenever the gateway is killed? Real processes and disks."""
 
 # Attacks and accidents held here:
 #   test_whole_node_killed, test_whole_node_killed_often   power cut: an answer that left has its entry, billed once
-#   test_one_process_killed                                a worker or the sealer dies: the node mends itself, nothing is lost
+#   test_one_process_killed                                a worker or the sealer dies: the node mends itself
 
 from __future__ import annotations
 
@@ -60,11 +60,17 @@ async def _ask_on(node: Deployment, partner: Partner, held: Held, enough: asynci
 
 
 async def _load(node: Deployment, strike: Callable[[], Awaitable[None]], seconds: float) -> Held:
-    """What the callers hold after a load during which `strike` did its worst; it goes on for `seconds` after that."""
+    """What callers hold after a load during which `strike` did its worst; it begins once there are answers.
+
+    The load goes on for `seconds` after it.
+    """
     partner = await Partner(node).log_in()
     held: Held = []
     enough = asyncio.Event()
     callers = [asyncio.create_task(_ask_on(node, partner, held, enough)) for _ in range(CALLERS)]
+    async with asyncio.timeout(30):
+        while not any(reply.status == 200 for _, reply in held):  # noqa: ASYNC110  a count
+            await asyncio.sleep(0.01)
     await strike()
     await asyncio.sleep(seconds)
     enough.set()
@@ -89,7 +95,7 @@ def _kill_rounds(node: Deployment, rounds: int) -> None:
     held: Held = []
     node.start()
     for _ in range(rounds):
-        moment = random.uniform(0.1, 0.7)  # noqa: S311
+        moment = random.uniform(0.0, 0.6)  # noqa: S311
 
         async def strike(moment: float = moment) -> None:
             await asyncio.sleep(moment)
@@ -97,7 +103,6 @@ def _kill_rounds(node: Deployment, rounds: int) -> None:
 
         got = asyncio.run(_load(node, strike, 0.05))
         assert {reply.status for _, reply in got} <= {200, 429, 503}
-        assert any(reply.status == 200 for _, reply in got), "there was a load to kill"
         held += got
         node.start()
         _assert_nothing_lost(node, held)
@@ -118,7 +123,7 @@ def test_whole_node_killed_often(node: Deployment) -> None:
 
 
 def test_one_process_killed(durable_postgresql_server: str) -> None:
-    """A worker and then the sealer killed under load are started again by the node; no answer is lost or billed twice."""
+    """A worker, then the sealer, killed under load are started again by the node; nothing is lost or billed twice."""
     with fresh_database(durable_postgresql_server) as url:
         node = Deployment(url, workers=2)
         try:

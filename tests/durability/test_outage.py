@@ -1,4 +1,4 @@
-"""What happens while the database is away or busy? Refusals that say so and can be retried, and no restart of the gateway."""
+"""What happens while the database is away or busy? Refusals that can be retried, and no restart of the gateway."""
 
 # Accidents held here:
 #   test_postgresql_goes_and_comes_back   the database is stopped under load, a worker dies meanwhile, it comes back
@@ -47,7 +47,7 @@ class Load:
         """Wait until so many further calls were answered with `status`."""
         async with asyncio.timeout(40):
             before = len(self.held)
-            while sum(reply.status == status for _, reply in self.held[before:]) < times:
+            while sum(reply.status == status for _, reply in self.held[before:]) < times:  # noqa: ASYNC110  a count
                 await asyncio.sleep(0.02)
 
     async def end(self) -> None:
@@ -156,7 +156,7 @@ async def _locked(node: Deployment, seconds: float) -> Held:
 
 
 def test_sqlite_is_locked_for_a_while(small_node: Deployment) -> None:
-    """While another program writes to the file calls wait or are refused with 503; afterwards all goes on, nothing is lost."""
+    """While another program writes to the file calls wait or get 503; afterwards all goes on, nothing is lost."""
     held = asyncio.run(_locked(small_node, 0.7))
     _assert_told_well(held)
     _assert_nothing_lost(small_node, held)

@@ -148,7 +148,7 @@ class Gateway:
             return False
 
     def _add_agreements(self) -> None:
-        """Two partners more, under the agreement of `small` with other words: by the command that brings agreements in."""
+        """Two partners more, with the agreement of `small` in other words: by the command that takes agreements in."""
         (small,) = (
             block
             for block in (self.directory / "agreements.toml").read_text().split("[[agreement]]\n")

@@ -17,6 +17,7 @@ from contract import (
 from served import OBSERVED, Gateway, Resident
 
 PURPOSE = "claim_eligibility"
+SITI = {"name": "SITI", "birth_date": "1990-05-05"}
 
 
 def item(gateway: Gateway, ref: str, resident: Resident, **members: Any) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def item(gateway: Gateway, ref: str, resident: Resident, **members: Any) -> dict
 
 
 def test_the_register_is_told_as_it_is(gateway) -> None:
-    """Status and reason of some hundred residents, asked in one batch, are those of the sample; an order is an anomaly."""
+    """Status and reason of some hundred residents, asked in one batch, are those of the sample, orders apart."""
     people = gateway.people[:OBSERVED]
     items = [item(gateway, f"row-{n}", person) for n, person in enumerate(people)]
     reply = gateway.partner("bpjs").verify_batch({"purpose": PURPOSE, "items": items})
@@ -48,7 +49,7 @@ def test_items_are_refused_one_by_one(gateway) -> None:
         (item(gateway, "a", good), ""),
         (item(gateway, "b", good, nik="123"), "nik-format"),
         (item(gateway, "c", other, claims={"name": "SITI"}), "claims-missing"),
-        (item(gateway, "d", other, claims={"religion": "X", "name": "SITI", "birth_date": "1990-05-05"}), "claim-not-agreed"),
+        (item(gateway, "d", other, claims={**SITI, "religion": "X"}), "claim-not-agreed"),
         (item(gateway, "e", other, claims={"name": "SITI", "birth_date": "yesterday"}), "malformed-request"),
         (item(gateway, "f", nobody), ""),
         (item(gateway, "g", good, previous="no-such-answer"), "previous-unknown"),
@@ -99,7 +100,7 @@ def test_consent_of_the_batch_is_that_of_its_items(gateway) -> None:
 
 
 def test_attempts_run_out_within_a_batch(gateway) -> None:
-    """Six different wrong guesses at one NIK in one batch: five are answered, the sixth is refused, and no later one is right."""
+    """Of six wrong guesses at one NIK in one batch five are answered; the sixth and a right one are refused."""
     resident = gateway.resident()
     right = item(gateway, "right", resident)
     items = [
@@ -128,7 +129,7 @@ def test_a_batch_is_bounded(gateway) -> None:
 
 
 def test_the_day_is_never_overspent(gateway) -> None:
-    """A hundred answers a day are a hundred: a larger batch is refused whole and free, `partial` answers exactly what fits."""
+    """A hundred a day are a hundred: a larger batch is refused whole and free, `partial` answers exactly what fits."""
     partner = gateway.partner("small")
 
     def limits() -> tuple[int, int]:

@@ -96,9 +96,7 @@ def turned_away(gateway: Gateway, place: str, reply: httpx.Response, *slugs: str
     slug = reply.json()["type"].rpartition("/")[2]
     assert slug in (slugs or ("invalid-dpop-proof",))
     refused(reply, slug, gateway.issuer, identified="id" in reply.json())
-    assert (
-        f'error="{slug.replace("-", "_").replace("invalid_dpop", "invalid_dpop")}"' in reply.headers["www-authenticate"]
-    )
+    assert f'error="{slug.replace("-", "_")}"' in reply.headers["www-authenticate"]
     assert 'algs="' in reply.headers["www-authenticate"]
 
 
@@ -137,9 +135,11 @@ def ed_jwk(key: ed25519.Ed25519PrivateKey) -> dict[str, str]:
 def test_a_proof_is_made_by_its_own_key(gateway, place: str) -> None:
     """No signature, another key's, RS256, HS256, a private or a short key in `jwk`, and what is no JWT are refused."""
     where = PLACES[place]
-    long, short = rsa.generate_private_key(65537, 2048), rsa.generate_private_key(65537, 1024)
+    long, short = rsa.generate_private_key(65537, 2048), rsa.generate_private_key(65537, 1024)  # noqa: S505  to be refused
     curve = ec.generate_private_key(ec.SECP384R1()).public_key().public_numbers()
     p384 = {"kty": "EC", "crv": "P-384", **{c: b64u(getattr(curve, c).to_bytes(48, "big")) for c in "xy"}}
+
+    secret = b"s" * 32
 
     def bad(partner: Partner, token: str) -> list[str]:
         good = partner.proof(*where, token)
@@ -155,7 +155,7 @@ def test_a_proof_is_made_by_its_own_key(gateway, place: str) -> None:
             partner.proof(*where, token, header={"jwk": own.private_jwk}),
             partner.proof(*where, token, header={"jwk": rsa_jwk(long), "alg": "RS256"}, key=long),
             partner.proof(*where, token, header={"jwk": rsa_jwk(short), "alg": "PS256"}, key=short),
-            partner.proof(*where, token, header={"jwk": {"kty": "oct", "k": b64u(b"s" * 32)}, "alg": "HS256"}, key=b"s" * 32),
+            partner.proof(*where, token, header={"jwk": {"kty": "oct", "k": b64u(secret)}, "alg": "HS256"}, key=secret),
             partner.proof(*where, token, header={"jwk": p384}),
             jwt({"typ": "dpop+jwt", "alg": "ES256", "jwk": own.jwk}, {}, own.private),
         ]  # fmt: skip
@@ -197,7 +197,7 @@ def test_a_call_is_bound_to_its_token(gateway, ath: str | None) -> None:
 
 
 def test_a_token_is_bound_to_its_key(gateway) -> None:
-    """A token with a proof by another key, be it another client's own, is refused, as is one client's token with its twin's key."""
+    """A token with a proof by another key than its own is refused, be it the key of another client or of a twin."""
     mine, twin, other = gateway.partner("bpjs"), gateway.new_partner("bpjs"), gateway.partner("tax")
     for thief, token in ((twin, mine.token()), (other, mine.token()), (mine, other.token())):
         proof = thief.proof("GET", USAGE, token)

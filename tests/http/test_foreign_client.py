@@ -1,4 +1,4 @@
-"""Does an OAuth client that was written by others get its answer? authlib's httpx client, told nothing but the metadata."""
+"""Does an OAuth client that was written by others get its answer? That of authlib, told nothing but the metadata."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _ProofOnCalls(httpx.Auth):
 
 @pytest.mark.parametrize("language", ["id", "en"])
 def test_a_client_of_authlib_verifies(gateway, language: str) -> None:
-    """authlib finds the token endpoint by the metadata, authenticates by private_key_jwt, and its question is answered."""
+    """It finds the token endpoint by the metadata, authenticates by private_key_jwt, and its question is answered."""
     metadata: dict[str, Any] = gateway.http.get("/.well-known/oauth-authorization-server").json()
     partner = gateway.new_partner("bpjs")
     jwk = dict(partner.jwk)

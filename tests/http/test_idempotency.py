@@ -16,7 +16,7 @@ def fresh() -> str:
 
 @pytest.mark.parametrize(("first", "second"), [('"{}"', '"{}"'), ("{}", "{}"), ('"{}"', "{}")])
 def test_the_same_key_gives_the_same_answer(gateway, first: str, second: str) -> None:
-    """The same key and body, quoted or not, give the same bytes, charged once; each has an entry of its own behind it."""
+    """The same key and body, quoted or not, give the same bytes, charged once."""
     partner, body, key = gateway.partner("bpjs"), gateway.question("bpjs", gateway.resident()), fresh()
     before = partner.spent()
     replies = [partner.verify(body, headers={"Idempotency-Key": form.format(key)}) for form in (first, second, first)]
@@ -79,7 +79,7 @@ def test_a_batch_repeats_whole(gateway) -> None:
 
 
 def test_calls_at_the_same_moment_are_one(gateway) -> None:
-    """Ten calls under one key at once, on any worker: one answer, charged once; who comes too early is told to come again."""
+    """Ten calls under one key at once, on any worker: one answer, charged once; who comes too early is told so."""
     partner, body = gateway.partner("bpjs"), gateway.question("bpjs", gateway.resident())
     key = {"Idempotency-Key": f'"{fresh()}"'}
     before = partner.spent()

@@ -1,4 +1,4 @@
-"""Does our own client get through to a real gateway? `gateway.client`, the commands on top of it, and the guide's examples."""
+"""Does our own client get through to a real gateway? `gateway.client`, its commands, and the guide's examples."""
 
 from __future__ import annotations
 
@@ -75,8 +75,9 @@ def test_it_reads_agreement_and_usage(gateway) -> None:
 def test_it_asks_in_batches(gateway) -> None:
     """Outcomes come in the order of the items; what was refused stands there as a Refusal."""
     nik, purpose, claims = asked(gateway)
-    items = [{"ref": "a", "nik": nik, "claims": claims}, {"ref": "b", "nik": "123", "claims": claims},
-             {"ref": "c", "nik": nik, "claims": {"name": "SITI"}}, {"ref": "d", "nik": nik, "claims": claims}]  # fmt: skip
+    short = {"name": "SITI"}
+    rows = [("a", nik, claims), ("b", "123", claims), ("c", nik, short), ("d", nik, claims)]
+    items = [{"ref": ref, "nik": asked, "claims": sent} for ref, asked, sent in rows]
     with GatewayClient(profile(gateway, "bpjs")) as client:
         results = client.verify_batch(purpose, items)
     assert [result.ref for result in results] == ["a", "b", "c", "d"]

@@ -85,7 +85,8 @@ def test_public_routes_say_what_they_take(gateway) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/", "/v1", "/v1/", "/v1/verifications/7", "/V1/verifications", "/schema", "/openapi.json", "/problems/x",
+    ["/nothing", "/", "/v1", "/v1/", "/v1/verifications/7", "/V1/verifications", "/schema", "/openapi.json",
+     "/problems/x",
      "/reasons/none", "/v1/verifications/batch/1", "/v1/verifications/%2e%2e/usage", "/oauth2", "/.well-known/x"],
 )  # fmt: skip
 def test_unknown_paths_are_not_found(gateway, path: str) -> None:
@@ -98,7 +99,7 @@ def test_unknown_paths_are_not_found(gateway, path: str) -> None:
 
 
 def test_metrics_answer_their_token_alone(gateway) -> None:
-    """Metrics are told to whoever has the token of `metrics.token_file`, and no metric names a resident or a client's NIK."""
+    """Metrics are told to whoever has the token of `metrics.token_file`, and no metric names a NIK."""
     token = (gateway.directory / "metrics.token").read_text().strip()
     assert gateway.http.get("/metrics", headers={"Authorization": "Bearer x"}).status_code == 401
     reply = gateway.http.get("/metrics", headers={"Authorization": f"Bearer {token}"})
@@ -107,7 +108,7 @@ def test_metrics_answer_their_token_alone(gateway) -> None:
 
 
 def test_every_refusal_has_its_page(gateway) -> None:
-    """`GET /problems` and `GET /problems/<slug>` explain each cause in both languages, with what to do and an example."""
+    """`GET /problems` and `GET /problems/<slug>` explain each cause in both languages, with an example."""
     listed = {page["slug"]: page for page in gateway.http.get("/problems").json()["problems"]}
     assert listed.keys() == {str(cause) for cause in Cause}
     for slug, page in listed.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ LEAVES = [bytes.fromhex(leaf) for leaf in VECTORS["leaves"]]
 NUMBERED = [sha256(b"\x00" + str(number).encode()).digest() for number in range(1100)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def tree_hash(begin: int, end: int) -> bytes:
     """MTH of RFC 6962 §2.1, as it is written there, over NUMBERED[begin:end]."""
     if begin == end:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
+# Pytest's importlib mode puts no test folder on the path.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "store")]
 
+from kept import emptied, migrated
 from submissions import ENTROPY, House
 
-from gateway.clock import SystemClock
 from gateway.keyring import Job, Keyring
 from gateway.keyring import file as key_files
-from gateway.store import schema
 from gateway.store.engine import Database
 
 
@@ -26,10 +26,13 @@ def keyring() -> Keyring:
     return Keyring([*keys, key_files.parse(key_files.new(Job.INDEX, 2, ENTROPY))])
 
 
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def seal_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A migrated database of each kind for this worker."""
+    yield from migrated(request, tmp_path_factory, "seals")
+
+
 @pytest.fixture
-def house(database_url: str, keyring: Keyring) -> Iterator[House]:
-    """A sealer over a fresh database of each kind."""
-    database = Database(database_url, SystemClock())
-    schema.upgrade(database)
-    yield House(database, keyring)
-    database.close()
+def house(seal_database: Database, keyring: Keyring) -> House:
+    """A sealer over an empty database of each kind."""
+    return House(emptied(seal_database), keyring)

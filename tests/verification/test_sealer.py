@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import select
 from submissions import (
     ACCOUNT,
-    AMPLE,
     CLOCK,
     ENTROPY,
     EPOCHS,
@@ -25,16 +24,15 @@ from submissions import (
 )
 
 from gateway.allowance.account import Room
-from gateway.clock import DAY, HOUR, SECOND, jakarta_midnight, parse_rfc3339
 from gateway.allowance.periods import day_ends
+from gateway.clock import DAY, HOUR, SECOND, parse_rfc3339
 from gateway.errors import Cause, Refusal
 from gateway.keyring.keys import b64u
 from gateway.ledger.canonical import canonical, digest
 from gateway.ledger.entry import Kind
 from gateway.ledger.merkle import leaf_hash
 from gateway.store.tables import accounts, attempts, epochs, ledger_entries, ledger_head, proof_ids, repeats
-from gateway.verification.seal import Moved, Sealed, Submission
-from sqlalchemy import select
+from gateway.verification.seal import Moved, Sealed
 
 TABLES = (accounts, attempts, epochs, ledger_entries, ledger_head, proof_ids, repeats)
 
