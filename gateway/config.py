@@ -120,7 +120,7 @@ SETTINGS: tuple[Setting, ...] = (
         "server.workers", 1, _whole(1, 64), "Worker processes; with more than one the sealer is a process of its own."
     ),
     Setting("server.proxies", [], _networks, "Proxies whose X-Forwarded-For is believed; nobody else's is."),
-    Setting("oauth.dpop_nonce", False, _flag, "Demand a nonce of the gateway in every DPoP proof (RFC 9449 §8)."),
+    Setting("oauth.dpop_nonce", False, _flag, "Demand a nonce of the gateway in every DPoP proof (RFC 9449 §8)."),  # noqa: FBT003
     Setting(
         "door.store", "memory://", _store, "Where floods are counted: in this process, or on Valkey for all nodes."
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
@@ -117,7 +118,7 @@ def status(config: Path, as_json: bool) -> None:  # noqa: FBT001
             by_region.setdefault(record.regency, Counter())[str(found)] += 1
     house.database.close()
     names = regions.load().regencies
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"regency": code, "name": names[code].name if code in names else "", **counts}
         for code, counts in sorted(by_region.items())
     ]

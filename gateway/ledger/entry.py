@@ -33,6 +33,9 @@ class Kind(StrEnum):
     AGREEMENT = "agreement"
     PARTNER = "partner"
     CLIENT = "client"
+    APPROVAL = "approval"
+    DUTY = "duty"
+    MONEY = "money"
     REVOCATION = "revocation"
     INTROSPECTION = "introspection"
     IMPORT = "import"
@@ -44,11 +47,14 @@ KINDS: Mapping[Kind, str] = {
     Kind.REFUSAL: "An identified caller was refused; `answer` commits to the problem document.",
     Kind.REPEAT: "An idempotency key was repeated and the stored answer given again, unbilled.",
     Kind.TOKEN: "An access token was issued.",
-    Kind.READ: "A partner read its agreement or its usage.",
+    Kind.READ: "A partner or an administrator read something.",
     Kind.REFUSED_UNIDENTIFIED: "How many calls were refused before anyone was identified, counted once a minute.",
     Kind.AGREEMENT: "An agreement version was imported or changed state; the private part has before and after digests.",
     Kind.PARTNER: "A partner was registered or changed.",
     Kind.CLIENT: "A client or one of its keys was registered or changed.",
+    Kind.APPROVAL: "A change that widens access was proposed, rejected or withdrawn.",
+    Kind.DUTY: "A duty was delivered, somebody was reminded of it, or it suspended or restored an agreement.",
+    Kind.MONEY: "A prepaid balance was topped up, or an allowance or balance passed 80, 90 or 100 %.",
     Kind.REVOCATION: "A client gave up a token of its own, or asked to give up one that was not good any more.",
     Kind.INTROSPECTION: "A resource server asked whether a token holds.",
     Kind.IMPORT: "Residents were imported into the register; the private part has counts and the file's digest.",

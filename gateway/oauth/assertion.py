@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from gateway.clock import SECOND
 from gateway.errors import GatewayError
-from gateway.oauth.client import Client, ProofId
-from gateway.oauth.dpop import proof_id
-from gateway.oauth.jose import JoseFault, take_apart
+from gateway.oauth.client import Client
+from gateway.oauth.dpop import Proof, proof_id
+from gateway.oauth.jose import JoseFault, Jws, PublicKey, take_apart
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 AHEAD = 60 * SECOND
@@ -49,8 +51,8 @@ def subject(assertion: str) -> str:
         raise AssertionFault(msg) from fault
 
 
-def verify(assertion: str, client: Client, issuer: str, now: int) -> ProofId:
-    """The single use that `assertion` stands for. Raises AssertionFault."""
+def verify(assertion: str, client: Client, issuer: str, now: int) -> Proof:
+    """The key that made `assertion`, and the single use that it stands for. Raises AssertionFault."""
     try:
         jws, _ = take_apart(assertion)
         if jws.header.get("typ") not in _TYPES:
@@ -61,7 +63,7 @@ def verify(assertion: str, client: Client, issuer: str, now: int) -> ProofId:
         if not candidates:
             msg = "no key of this client has this kid"
             raise AssertionFault(msg)
-        _verify_with_any(jws, candidates)
+        key = _verify_with_any(jws, candidates)
         claims = _decode(jws.payload)
     except JoseFault as fault:
         raise AssertionFault(str(fault)) from fault
@@ -78,18 +80,19 @@ def verify(assertion: str, client: Client, issuer: str, now: int) -> ProofId:
         msg = "jti must have 1 to 256 characters"
         raise AssertionFault(msg)
     _check_times(claims, now)
-    return proof_id(client.client_id, claims.jti, int(claims.exp * SECOND) + 2 * LATE, "assertion")
+    used = proof_id(client.client_id, claims.jti, int(claims.exp * SECOND) + 2 * LATE, "assertion")
+    return Proof(key.thumbprint, used)
 
 
-def _verify_with_any(jws: Any, candidates: list[Any]) -> None:  # noqa: ANN401
-    for index, key in enumerate(candidates):
-        try:
+def _verify_with_any(jws: Jws, candidates: Sequence[PublicKey]) -> PublicKey:
+    """The key that signed: without a `kid` each of the client's is tried. Raises JoseFault; `candidates` are some."""
+    *others, last = candidates
+    for key in others:
+        with suppress(JoseFault):
             jws.verify(key)
-        except JoseFault:
-            if index == len(candidates) - 1:
-                raise
-        else:
-            return
+            return key
+    jws.verify(last)
+    return last
 
 
 def _check_times(claims: AssertionClaims, now: int) -> None:

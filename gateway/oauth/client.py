@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.oauth.jose import PublicKey
+from gateway.oauth.mtls import CertificateName
 
 SCOPES: Mapping[str, str] = {
     "nik.verify": "Verifications, own agreement, usage, statements, receipts and keys of a partner.",
@@ -25,13 +26,22 @@ INTROSPECT = "introspect"
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered client: how it authenticates, with which keys (by `kid`), and which scopes it may ask for."""
+    """A registered client: how it authenticates, with which keys (by `kid`), and which scopes it may ask for.
+
+    `sender_constraint` is what its tokens are bound to. `name` is how the certificate of a `tls_client_auth` client is
+    known; `certificates` are the certificates of its keys (RFC 7517 §4.7): thumbprint → that of the JWK.
+    """
 
     client_id: str
     partner: str
     auth_method: str
     keys: Mapping[str, PublicKey]
     scopes: frozenset[str]
+    person: str = ""  # whose credential it is, for administrators, auditors and regency offices
+    expiries: Mapping[str, int] = field(default_factory=dict)  # kid → when that key ends (microseconds)
+    sender_constraint: str = "dpop"  # dpop | mtls
+    name: CertificateName | None = None
+    certificates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -29,7 +28,6 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-from gateway.clock import SECOND
 from gateway.errors import GatewayError
 from gateway.keyring.keys import b64u
 
@@ -74,16 +72,10 @@ class CertificateName:
 
 def parse_name(member: str, value: str) -> CertificateName:
     """The name when it can name a certificate at all. Raises CertificateFault."""
-    if member not in _NAMED:
-        msg = f"{member} names no certificate"
-        raise CertificateFault(msg)
     try:
-        if member.endswith("subject_dn"):
-            x509.Name.from_rfc4514_string(value)
-        elif member.endswith("san_ip"):
-            ip_address(value)
-    except ValueError as fault:
-        msg = f"{member}: {'no distinguished name of RFC 4514' if 'dn' in member else 'no address'}"
+        _SUBJECTS[member].read(value)
+    except (KeyError, ValueError) as fault:
+        msg = f"{member} = {value!r} names no certificate (RFC 8705 §2.1.2)"
         raise CertificateFault(msg) from fault
     return CertificateName(member, value)
 
@@ -121,12 +113,17 @@ class Authorities:
     def _verifier(self, now: int) -> ClientVerifier:
         issuer = ExtensionPolicy.permit_all().require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
         client = ExtensionPolicy.permit_all().may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _for_clients)
-        builder = PolicyBuilder().store(Store(self.certificates)).time(_instant(now).replace(tzinfo=None))
+        builder = PolicyBuilder().store(Store(list(self.certificates))).time(_instant(now))
         return builder.extension_policies(ca_policy=issuer, ee_policy=client).build_client_verifier()
 
 
-def authenticate(
-    presented: Certificate, method: str, name: CertificateName | None, own: Iterable[str], authorities: Authorities, now: int
+def authenticate(  # noqa: PLR0913  everything that it hangs on
+    presented: Certificate,
+    method: str,
+    name: CertificateName | None,
+    own: Collection[str],
+    authorities: Authorities,
+    now: int,
 ) -> None:
     """Raises CertificateFault unless `presented` is the certificate of a client (RFC 8705 §2.1 and §2.2).
 
@@ -135,22 +132,15 @@ def authenticate(
     """
     if method == SELF_SIGNED:
         if presented.thumbprint not in own:
-            msg = "this certificate is not one that the client has registered"
+            msg = "the client has not registered this certificate"
             raise CertificateFault(msg)
         _check_term(parse(presented), now)
-        return
-    if method != TLS or name is None:
-        msg = "this client does not authenticate by a certificate"
-        raise CertificateFault(msg)
-    leaf = parse(presented)
-    authorities.check(leaf, now)
-    try:
-        named = name.value in _NAMED[name.member](leaf) if name.member in _TEXTUAL else _is_named(leaf, name)
-    except _UNREADABLE as fault:
-        msg = "the certificate cannot be read"
-        raise CertificateFault(msg) from fault
-    if not named:
-        msg = "the certificate names somebody else"
+    elif method == TLS and name is not None:
+        leaf = parse(presented)
+        authorities.check(leaf, now)
+        _check_name(leaf, name)
+    else:
+        msg = "the client does not authenticate by a certificate"
         raise CertificateFault(msg)
 
 
@@ -162,3 +152,79 @@ def parse(presented: Certificate) -> x509.Certificate:
     except _UNREADABLE as fault:
         msg = "the certificate cannot be read"
         raise CertificateFault(msg) from fault
+
+
+def _check_term(leaf: x509.Certificate, now: int) -> None:
+    if not leaf.not_valid_before_utc <= _instant(now) <= leaf.not_valid_after_utc:
+        msg = "the certificate has expired, or is not valid yet"
+        raise CertificateFault(msg)
+
+
+def _check_name(leaf: x509.Certificate, name: CertificateName) -> None:
+    """Nothing is a pattern, in the certificate or in the registration: a name is equal or it is another's."""
+    try:
+        known = _SUBJECTS[name.member]
+        if known.read(name.value) in known.found(leaf):
+            return
+    except _UNREADABLE as fault:
+        msg = "the certificate cannot be read"
+        raise CertificateFault(msg) from fault
+    msg = "the certificate names somebody else"
+    raise CertificateFault(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """One member of RFC 8705 §2.1.2: how its value is read, and which such values a certificate has."""
+
+    read: Callable[[str], object]
+    found: Callable[[x509.Certificate], Iterable[object]]
+
+
+def _alternatives(kind: Any, read: Callable[[Any], object]) -> Callable[[x509.Certificate], Iterable[object]]:  # noqa: ANN401
+    def found(leaf: x509.Certificate) -> list[object]:
+        try:
+            names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            return []
+        return [read(value) for value in names.get_values_for_type(kind)]
+
+    return found
+
+
+def _mailbox(text: str) -> str:
+    """The domain of a mailbox is alike in any case, what stands before it is not (RFC 5321 §2.4)."""
+    local, at, domain = text.rpartition("@")
+    return f"{local}{at}{domain.lower()}"
+
+
+_SUBJECTS: Mapping[str, _Subject] = {
+    "tls_client_auth_subject_dn": _Subject(x509.Name.from_rfc4514_string, lambda leaf: [leaf.subject]),
+    "tls_client_auth_san_dns": _Subject(str.lower, _alternatives(x509.DNSName, str.lower)),
+    "tls_client_auth_san_uri": _Subject(str, _alternatives(x509.UniformResourceIdentifier, str)),
+    "tls_client_auth_san_ip": _Subject(ip_address, _alternatives(x509.IPAddress, lambda value: value)),
+    "tls_client_auth_san_email": _Subject(_mailbox, _alternatives(x509.RFC822Name, _mailbox)),
+}
+
+
+def _authorities_in(pem: bytes) -> list[x509.Certificate]:
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+        wrong = [one for one in found if not one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca]
+    except (x509.ExtensionNotFound, *_UNREADABLE) as fault:
+        msg = "no certificates of authorities in PEM can be read"
+        raise CertificateFault(msg) from fault
+    if wrong:
+        msg = f"{wrong[0].subject.rfc4514_string()} is no authority: only authorities vouch for clients"
+        raise CertificateFault(msg)
+    return found
+
+
+def _for_clients(policy: Policy, leaf: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:  # noqa: ARG001
+    if usage is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in usage:
+        msg = "not for clients"
+        raise ValueError(msg)
+
+
+def _instant(now: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=now)

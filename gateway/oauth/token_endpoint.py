@@ -84,6 +84,7 @@ class _TokenRequest(OAuth2Request):  # type: ignore[misc]
         self.registered = client
         self.agreed: Mapping[str, AbstractSet[str]] | None = None
         self.proofs: list[ProofId] = []
+        self.key = ""
         self.token: TokenClaims | None = None
 
 
@@ -180,7 +181,8 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
             proof = assertion.verify(form["client_assertion"], request.registered, self._issuer, self._clock.now())
         except assertion.AssertionFault as fault:
             raise InvalidClientError(description=str(fault)) from fault
-        request.proofs.append(proof)
+        request.proofs.append(proof.id)
+        request.key = proof.thumbprint
         registered = _Registered(request.registered)
         request.client = registered
         return registered
@@ -214,6 +216,7 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
             cnf=Confirmation(jkt=proof.thumbprint),
             partner=client.partner,
             authorization_details=details,
+            key=request.key,
         )
         response: dict[str, Any] = {
             "access_token": self._tokens.issue(request.token),

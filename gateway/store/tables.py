@@ -185,3 +185,107 @@ imports = Table(
     Column("prefix", Bytes, nullable=False),  # SHA-256 over those lines
     Column("finished", Boolean, nullable=False),
 )
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+exemptions = Table(
+    "exemptions",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("ground", Text, nullable=False),
+    Column("proof", Text, nullable=False),
+)
+
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("partner", Text, nullable=False, index=True),
+    Column("since", BigInteger, nullable=False),  # duties that fell due before this instant are not the gateway's to count
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("agreement", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # draft or proposed
+    Column("digest", Text, nullable=False),
+    Column("fields", Text, nullable=False),  # as they were sent
+    Column("persons", Text, nullable=False),  # JSON list: who has had a hand in it
+    PrimaryKeyConstraint("agreement", "version"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("partner", Text, nullable=False),
+    Column("agreement", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digest", Text, nullable=False),  # of what is to be approved
+    Column("base", Text, nullable=False),  # of what stood before, when it was proposed
+    Column("subject", Text, nullable=False),
+    Column("persons", Text, nullable=False),  # JSON list: who may not approve it, the proposer last
+    Column("proposed_at", BigInteger, nullable=False),
+    Column("decider", Text, nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+key_terms = Table(
+    "key_terms",
+    metadata,
+    Column("client_id", Text, nullable=False),
+    Column("kid", Text, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    PrimaryKeyConstraint("client_id", "kid"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("agreement", Text, nullable=False),
+    Column("duty", Text, nullable=False),
+    Column("due", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("delivered_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("agreement", "duty", "due"),
+)
+
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("agreement", Text, nullable=False),
+    Column("subject", Text, nullable=False),  # a duty, or an allowance
+    Column("period", Text, nullable=False),  # its due date, or the day, month or top-up
+    Column("stage", Text, nullable=False),
+    PrimaryKeyConstraint("agreement", "subject", "period", "stage"),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("agreement", Text, nullable=False, index=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("balance", BigInteger, nullable=False),  # right after it was credited
+    Column("credited_at", BigInteger, nullable=False),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("partner", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    PrimaryKeyConstraint("partner", "day"),
+)

@@ -1,6 +1,6 @@
 """What is sealed without a question about a resident?
 
-A partner's reads of its own agreement and usage, tokens, and counts of calls refused before anyone was identified.
+A partner's reads of its own agreement and usage, and counts of calls refused before anyone was identified.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from gateway.clock import SECOND, Clock, Entropy, rfc3339_seconds, uuid7
 from gateway.errors import Cause, Refusal, Refused
 from gateway.ledger.canonical import canonical
 from gateway.ledger.entry import Kind, request_digest
-from gateway.oauth.access_token import TokenClaims
-from gateway.oauth.client import Caller, ProofId
+from gateway.oauth.client import Caller
 from gateway.partners.agreement import Agreement, State
 from gateway.partners.in_force import agreement_document, governing, state_at
 from gateway.verification.judge import room_of
@@ -65,40 +64,9 @@ class Plain:
         """A refusal of an identified caller, with its receipt."""
 
         async def submit(standing: Standing) -> Submission:
-            draft = self._draft(
-                id, Kind.REFUSAL, raw, {"address": caller.address, "token": caller.token_id}, refusal=refusal
-            )
-            return self._submission(caller, standing, language, draft)
+            return self._refusal(id, caller, standing, language, refusal, raw)
 
-        return await self._seal(caller.client_id, submit)
-
-    async def token(self, standing: Standing, claims: TokenClaims, proofs: tuple[ProofId, ...], address: str) -> Sealed:
-        """Seal the issue of a token: its assertion and proof are used up, and it has its entry, before it is sent."""
-        answer = {
-            "token": claims.jti,
-            "scope": claims.scope,
-            "expires_at": rfc3339_seconds(claims.exp * SECOND),
-            "purposes": sorted({name for detail in claims.authorization_details for name in detail.purposes}),
-        }
-
-        draft = self._draft(
-            uuid7(self._clock.now(), self._entropy), Kind.TOKEN, b"", {"address": address}, answer=answer
-        )
-        submission = Submission(
-            f"{claims.partner}/{claims.client_id}",
-            "en",
-            standing.epochs,
-            claims.exp * SECOND,
-            0,
-            tuple((proof.id, proof.expires, proof.kind) for proof in proofs),
-            (draft,),
-        )
-        outcome = (await self._sealing.seal([submission]))[0]
-        if isinstance(outcome, Sealed):
-            return outcome
-        if isinstance(outcome, Moved):
-            self._directory.forget(outcome.epochs)
-        raise Refused(Cause.OVERLOADED, retry_after=1)
+        return await self._seal(id, caller, language, submit)
 
     async def count(self, refused: Mapping[str, int]) -> None:
         """One entry for all calls refused before identity since the last one, by cause."""
@@ -129,12 +97,21 @@ class Plain:
             draft = self._draft(id, Kind.READ, canonical({"read": what}), private, answer=await read(standing))
             return self._submission(caller, standing, language, draft)
 
-        return await self._seal(caller.client_id, submit)
+        return await self._seal(id, caller, language, submit)
 
-    async def _seal(self, client_id: str, submit: Callable[[Standing], Awaitable[Submission]]) -> Sealed:
-        """Seal what stands now; when it has moved meanwhile, once more."""
+    async def _seal(
+        self, id: str, caller: Caller, language: str, submit: Callable[[Standing], Awaitable[Submission]]
+    ) -> Sealed:
+        """Seal what stands now; when it has moved meanwhile, once more. A token that holds no more is refused."""
         for _ in range(2):
-            outcome: Outcome = (await self._sealing.seal([await submit(await self._standing(client_id))]))[0]
+            standing = await self._standing(caller.client_id)
+            try:
+                standing.validity.admit(caller)
+            except Refused as refused:
+                submission = self._refusal(id, caller, standing, language, refused.refusal, b"")
+            else:
+                submission = await submit(standing)
+            outcome: Outcome = (await self._sealing.seal([submission]))[0]
             if isinstance(outcome, Sealed):
                 return outcome
             if isinstance(outcome, Moved):
@@ -146,6 +123,14 @@ class Plain:
         if standing is None:
             raise Refused(Cause.INVALID_TOKEN, fault="the client is not registered any more")
         return standing
+
+    def _refusal(  # noqa: PLR0913  who is refused what
+        self, id: str, caller: Caller, standing: Standing, language: str, refusal: Refusal, raw: bytes
+    ) -> Submission:
+        private = {"address": caller.address, "token": caller.token_id}
+        return self._submission(
+            caller, standing, language, self._draft(id, Kind.REFUSAL, raw, private, refusal=refusal)
+        )
 
     def _draft(  # noqa: PLR0913  the members of a draft
         self,

@@ -102,6 +102,7 @@ class Sealed(Struct, frozen=True):
     retry_after: int = 0
     cause: str = ""  # the refusal's slug; empty for an answer
     signed: bool = True  # False where the agreement has its answers unsigned
+    headers: tuple[tuple[str, str], ...] = ()  # more headers of an answer to an administrator: ETag, Location
 
 
 class Moved(Struct, frozen=True):

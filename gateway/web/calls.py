@@ -60,9 +60,11 @@ class Calls:
         await self._exchange(scope, receive, send, "GET", "/v1/usage", self._usage)
 
     async def _exchange(  # noqa: C901, PLR0913  ASGI's three and what the route is; one place for every way to say no
-        self, scope: Scope, receive: Receive, send: Send, method: str, path: str, ask: Ask
+        self, scope: Scope, receive: Receive, send: Send, method: str, path: str, ask: Ask, *, label: str = ""
     ) -> None:
+        """`label` is the path with names for its parameters: metrics and logs never hold what a caller wrote there."""
         rooms = self._rooms
+        label = label or path
         began = rooms.clock.now()
         headers = parse_headers(scope["headers"])
         tongue = language(headers.accept_language)
@@ -83,10 +85,12 @@ class Calls:
         except CallerGone:
             return
         except Exception:  # noqa: BLE001  fail closed: nobody is told more than to come back
-            _log.exception("a call failed", route=path, call=id)
+            _log.exception("a call failed", route=label, call=id)
             sealed = self._unsealed(Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), tongue, id, unknown=True)
         kind = JSON if not sealed.cause else PROBLEM
         common = [(b"x-request-id", request_id(headers, id).encode()), *rate_limit(sealed.readings)]
+        if sealed.headers:
+            common += [(name.encode(), value.encode()) for name, value in sealed.headers]
         if sealed.status == 401:  # noqa: PLR2004  RFC 9110 §15.5.2
             common.append(
                 (
@@ -109,7 +113,7 @@ class Calls:
             common += rooms.signer.sign(sealed.status, sealed.body, method, path, query, headers.content_digest)
         await send_response(send, sealed.status, sealed.body, kind, tuple(common))
         partner = "" if caller is None else caller.partner
-        rooms.metrics.note(path, sealed.cause or "answer", partner, (rooms.clock.now() - began) / SECOND)
+        rooms.metrics.note(label, sealed.cause or "answer", partner, (rooms.clock.now() - began) / SECOND)
 
     async def _identify(self, headers: Headers, method: str, path: str, origin: str) -> Caller:  # 1
         rooms = self._rooms

@@ -182,7 +182,11 @@ def application(rooms: Rooms, openapi: OpenAPIConfig | None, lifespan: list[Any]
         logging_config=None,  # structlog is configured by the command; Litestar's own would start a thread
     )
     gateway.hot = {
-        path: handler.fn for handler in handlers if isinstance(handler, ASGIRouteHandler) for path in handler.paths
+        path: handler.fn
+        for handler in handlers
+        if isinstance(handler, ASGIRouteHandler)
+        for path in handler.paths
+        if "{" not in path
     }
     return gateway
 
