@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.errors import Misconfigured
+from gateway.ledger.note import COSIGNATURE, VerifierKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,17 @@ def _optional_path(value: Any, base: Path) -> Path | None:  # noqa: ANN401
     return _path(value, base) if value else None
 
 
+def _paths(value: Any, base: Path) -> tuple[Path, ...]:  # noqa: ANN401
+    if not isinstance(value, list):
+        msg = "must be a list of files"
+        raise ValueError(msg)  # noqa: TRY004
+    return tuple(_path(each, base) for each in value)
+
+
+def _optional_url(value: Any, base: Path) -> str:  # noqa: ANN401
+    return _issuer(value, base) if value else ""
+
+
 def _issuer(value: Any, base: Path) -> str:  # noqa: ANN401
     text = _text(value, base)
     parts = urlsplit(text)
@@ -103,6 +115,46 @@ def _store(value: Any, base: Path) -> str:  # noqa: ANN401
     return text
 
 
+def _origin(value: Any, base: Path) -> str:  # noqa: ANN401
+    text = _text(value, base) if value else ""
+    if re.search(r"[\s+]", text):
+        msg = "must have neither spaces nor plus signs, like nik.example.go.id/ledger"
+        raise ValueError(msg)
+    return text.rstrip("/")
+
+
+def _witnesses(value: Any, base: Path) -> tuple[tuple[VerifierKey, str], ...]:  # noqa: ANN401
+    if not isinstance(value, list) or not all(
+        isinstance(each, dict) and each.keys() == {"vkey", "url"} for each in value
+    ):
+        msg = "must be a list of { vkey, url }"
+        raise ValueError(msg)
+    found = [(VerifierKey.parse(_text(each["vkey"], base)), _text(each["url"], base)) for each in value]
+    if any(key.type != COSIGNATURE or urlsplit(url).scheme not in {"http", "https"} for key, url in found):
+        msg = "a witness has a vkey of type 4 and an http or https URL"
+        raise ValueError(msg)
+    return tuple(found)
+
+
+def _other_issuer(value: Any, base: Path) -> str:  # noqa: ANN401
+    """An issuer beside our own (RFC 8414 §2), or none."""
+    text = _text(value, base) if value else ""
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+        msg = "must be the issuer of an authorization server, a URL without query and fragment"
+        raise ValueError(msg)
+    return text
+
+
+def _names(value: Any, _: Path) -> Mapping[str, str]:  # noqa: ANN401
+    if not isinstance(value, dict) or not all(
+        isinstance(each, str) and each for pair in value.items() for each in pair
+    ):
+        msg = "must be a table of names: their client id = our client id"
+        raise ValueError(msg)
+    return dict(value)
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("issuer", "", _issuer, "The gateway's own URL as clients see it; https, except in a demo.", required=True),
     Setting(
@@ -119,8 +171,50 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "server.workers", 1, _whole(1, 64), "Worker processes; with more than one the sealer is a process of its own."
     ),
-    Setting("server.proxies", [], _networks, "Proxies whose X-Forwarded-For is believed; nobody else's is."),
+    Setting(
+        "server.proxies",
+        [],
+        _networks,
+        "Proxies whose X-Forwarded-For and Client-Cert are believed; nobody else's are.",
+    ),
+    Setting(
+        "tls.certificate",
+        "",
+        _optional_path,
+        "The server's certificate and the chain behind it, in PEM: TLS then ends here. Without one it ends in a proxy.",
+    ),
+    Setting("tls.key", "", _optional_path, "The private key of tls.certificate, in PEM."),
+    Setting(
+        "tls.client_ca",
+        [],
+        _paths,
+        "Authorities that vouch for the certificates of partners (`tls_client_auth`), in PEM, wherever TLS ends.",
+    ),
+    Setting(
+        "oauth.mtls_base_url",
+        "",
+        _optional_url,
+        "The URL at which client certificates are asked for, when it is not the issuer (RFC 8705 §5).",
+    ),
     Setting("oauth.dpop_nonce", False, _flag, "Demand a nonce of the gateway in every DPoP proof (RFC 9449 §8)."),  # noqa: FBT003
+    Setting(
+        "oauth.external_issuer",
+        "",
+        _other_issuer,
+        "Another authorization server (its issuer) whose tokens are taken as well, bound by DPoP or certificate as our own.",
+    ),
+    Setting(
+        "oauth.external_clients",
+        {},
+        _names,
+        "Whom its clients stand for: a table of their client id = client id of a partner here.",
+    ),
+    Setting(
+        "oauth.external_ca_file",
+        "",
+        _optional_path,
+        "Authorities that its certificate is checked with (PEM); without, the usual ones.",
+    ),
     Setting(
         "door.store", "memory://", _store, "Where floods are counted: in this process, or on Valkey for all nodes."
     ),
@@ -137,6 +231,24 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         _optional_path,
         "File with the token that GET /metrics asks for; without one nobody may read it.",
+    ),
+    Setting(
+        "ledger.origin",
+        "",
+        _origin,
+        "The log's name in its checkpoints; by default the issuer's host, port and /ledger.",
+    ),
+    Setting(
+        "ledger.checkpoint_file",
+        "ledger.checkpoint",
+        _path,
+        "The last checkpoint that this node signed, kept outside the database: one that does not extend it is refused.",
+    ),
+    Setting(
+        "ledger.witnesses",
+        [],
+        _witnesses,
+        "Witnesses that cosign checkpoints: a list of { vkey, url } (C2SP tlog-witness).",
     ),
     Setting("log.level", "info", _text, "debug, info, warning or error."),
 )
@@ -156,12 +268,22 @@ class Settings:
     server_port: int
     server_workers: int
     server_proxies: tuple[IPv4Network | IPv6Network, ...]
+    tls_certificate: Path | None
+    tls_key: Path | None
+    tls_client_ca: tuple[Path, ...]
+    oauth_mtls_base_url: str
     oauth_dpop_nonce: bool
+    oauth_external_issuer: str
+    oauth_external_clients: Mapping[str, str]
+    oauth_external_ca_file: Path | None
     door_store: str
     door_failures: str
     door_calls: str
     register_behind_after_hours: int
     metrics_token_file: Path | None
+    ledger_origin: str
+    ledger_checkpoint_file: Path
+    ledger_witnesses: tuple[tuple[VerifierKey, str], ...]
     log_level: str
 
 
@@ -194,11 +316,27 @@ def parse(document: Mapping[str, Any], path: Path) -> Settings:
             faults.append(f"{path.name}: {setting.name}: {fault}")
     if not values.get("demo") and not values.get("issuer", "https://").startswith("https://"):
         faults.append(f"{path.name}: issuer: must be https outside a demo (FAPI 2.0 §5.2)")
+    if bool(values.get("tls_certificate")) != bool(values.get("tls_key")):
+        faults.append(f"{path.name}: tls: certificate and key are needed together")
+    if not values.get("demo") and not (values.get("oauth_mtls_base_url") or "https://").startswith("https://"):
+        faults.append(f"{path.name}: oauth.mtls_base_url: must be https outside a demo (FAPI 2.0 §5.2)")
+    faults.extend(f"{path.name}: {fault}" for fault in _external_faults(values))
     if values.get("log_level", "info") not in {"debug", "info", "warning", "error"}:
         faults.append(f"{path.name}: log.level: must be debug, info, warning or error")
     if faults:
         raise Misconfigured(faults)
     return Settings(file=path, **values)
+
+
+def _external_faults(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the settings of another issuer taken together."""
+    external, clients = values.get("oauth_external_issuer", ""), values.get("oauth_external_clients", {})
+    if not values.get("demo") and external.startswith("http:"):
+        yield "oauth.external_issuer: must be https outside a demo (FAPI 2.0 §5.2)"
+    if external and external == values.get("issuer"):
+        yield "oauth.external_issuer: is this gateway's own issuer"
+    if bool(external) != bool(clients):
+        yield "oauth.external_clients: belongs to oauth.external_issuer, each needs the other"
 
 
 def _flat(document: Mapping[str, Any]) -> dict[str, Any]:

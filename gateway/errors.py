@@ -99,6 +99,10 @@ class CommitUnknown(StoreUnavailable):
         self.local = local
 
 
+class LedgerForked(StoreUnavailable):
+    """The database does not extend the checkpoint that this node keeps outside it: nothing is sealed in it."""
+
+
 class CallerGone(GatewayError):
     """The caller has closed the connection: there is nobody to answer, and nothing was sealed."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
 import shutil
@@ -11,10 +12,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -34,7 +37,9 @@ from gateway.store.engine import Database
 from gateway.store.ledger import LedgerOf
 
 SINGLE = "/v1/verifications"
+HOUSE = Path(__file__).parents[1]
 PATIENCE = 30.0  # seconds until something that a test waits for counts as not coming
+_one_at_a_time = threading.Lock()
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 
 
@@ -52,6 +57,46 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+_FORKING = """
+import json, os, signal, sys
+from gateway.cli.main import main
+for line in sys.stdin:
+    words, output = json.loads(line)
+    child = os.fork()
+    if not child:
+        signal.alarm(90)  # what should end and does not is a fault, not a wait
+        written = os.open(output, os.O_WRONLY)
+        os.dup2(written, 1), os.dup2(written, 2)
+        sys.argv = ["nik-gateway", *words]
+        main()
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@cache
+def _forking() -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _FORKING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HOUSE
+    )
+    atexit.register(process.communicate)  # it ends with its input
+    return process
+
+
+def command(*words: str) -> tuple[int, str]:
+    """Run `nik-gateway` with `words`: (exit code, what it printed).
+
+    Every command is a process of its own, forked from one that has loaded the program: loading is most of its time.
+    """
+    forking = _forking()
+    assert forking.stdin is not None
+    assert forking.stdout is not None
+    with _one_at_a_time, tempfile.NamedTemporaryFile("r", encoding="utf-8") as printed:
+        forking.stdin.write(json.dumps([words, printed.name]) + "\n")
+        forking.stdin.flush()
+        return int(forking.stdout.readline()), printed.read()
 
 
 @contextmanager
@@ -142,7 +187,8 @@ class Deployment:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=HOUSE, env=self.environment,
+                start_new_session=True,
             )  # fmt: skip
         wait_for("the server", lambda: self._ready(before))
 
@@ -203,10 +249,9 @@ class Deployment:
 
     def command(self, *words: str, code: int = 0) -> str:
         """Run `nik-gateway` with `words` and this deployment's settings; what it printed."""
-        line = [sys.executable, "-m", "gateway.cli", *words, "--config", str(self.config)]
-        done = subprocess.run(line, capture_output=True, text=True, check=False, env=self.environment)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        left, printed = command(*words, "--config", str(self.config))
+        assert left == code, printed
+        return printed
 
     def ledger(self) -> tuple[dict[str, dict[str, Any]], Report]:
         """Every leaf by its hash (base64url), in order and with its `index`; the ledger must be sound."""

@@ -119,7 +119,8 @@ def test_an_instant_is_read_with_its_offset(text: str, instant: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2026-11-24T02:11:09", "2026-11-24", "20261124T021109Z", "2026-W48-2T02:11:09Z", "2026-11-24T02:11Z", "2026-02-30T00:00:00Z"]
+    "text", ["", "2026-11-24T02:11:09", "2026-11-24", "20261124T021109Z", "2026-W48-2T02:11:09Z", "2026-11-24T02:11Z",
+    "2026-02-30T00:00:00Z"],
 )  # fmt: skip
 def test_what_is_not_rfc_3339_is_refused(text: str) -> None:
     """Without an offset, without seconds, in another ISO 8601 form or on no day of the calendar: ValueError."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
@@ -17,7 +20,7 @@ from gateway.cli.demonstration import Demonstration
 from gateway.cli.output import progress
 from gateway.cli.serve import check, freshener
 from gateway.cli.supervisor import Supervisor
-from gateway.client import GatewayClient, Profile
+from gateway.client import Answer, GatewayClient, NoAnswer, Profile
 from gateway.config import read
 
 PATIENCE = 60  # seconds until a server that does not answer is given up
@@ -38,6 +41,7 @@ PATIENCE = 60  # seconds until a server that does not answer is given up
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=int, default=8080, show_default=True, help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes.")
+@click.option("--tls", is_flag=True, help="TLS with an authority of its own, and partners that come with certificates.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words (with --no-serve).")
 def demo(  # noqa: PLR0913, PLR0917  one argument for each option
     directory: Path,
@@ -48,6 +52,7 @@ def demo(  # noqa: PLR0913, PLR0917  one argument for each option
     host: str,
     port: int,
     workers: int,
+    tls: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Build a demonstration in DIR and serve it.
@@ -56,7 +61,7 @@ def demo(  # noqa: PLR0913, PLR0917  one argument for each option
     is there already is made again. No resident in it is a real person.
     """
     began = time.monotonic()
-    demonstration = Demonstration(directory.resolve(), residents, seed, database, host, port, workers)
+    demonstration = Demonstration(directory.resolve(), residents, seed, database, host, port, workers, tls=tls)
     with progress("residents", residents, quiet=as_json) as tell:
         demonstration.build(tell)
     if no_serve:
@@ -76,10 +81,12 @@ def demo(  # noqa: PLR0913, PLR0917  one argument for each option
 
 def _show(directory: Path, base_url: str, began: float) -> None:
     """Ask one verification as a partner would, as soon as the gateway is ready, and tell where things are."""
+    ca_file = directory / "tls" / "ca.pem"
+    trusted = ssl.create_default_context(cafile=ca_file) if base_url.startswith("https:") else None
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            with urllib.request.urlopen(f"{base_url}/readyz", timeout=2):  # noqa: S310  our own address, http(s)
+            with urllib.request.urlopen(f"{base_url}/readyz", timeout=2, context=trusted):  # noqa: S310  our own address, http(s)
                 break
         except (urllib.error.URLError, OSError):
             if time.monotonic() > deadline:
@@ -90,8 +97,11 @@ def _show(directory: Path, base_url: str, began: float) -> None:
     resident = json.loads((directory / "magic.json").read_text())["reason"]["biometric_not_recorded"]
     partner = facts["partners"][0]
     claims = {name: resident["claims"][name] for name in ("name", "birth_date")}
-    with GatewayClient(Profile.load(directory / "partners" / partner["client_id"] / "profile.toml")) as client:
-        answer = client.verify(resident["nik"], partner["purposes"][0], claims)
+    try:
+        answer = _ask(directory, partner, resident["nik"], claims)
+    except NoAnswer as fault:
+        click.echo(f"the gateway runs at {base_url}, but the first question was not answered: {fault}", err=True)
+        return
     question = {"nik": f"{resident['nik'][:6]}··········", "purpose": partner["purposes"][0], "claims": claims}
     click.echo(
         f"""
@@ -111,3 +121,9 @@ The NIK gateway runs at {base_url} ({time.monotonic() - began:.1f} s after the c
   stop                     Ctrl+C
 """
     )
+
+
+def _ask(directory: Path, partner: Mapping[str, Any], nik: str, claims: Mapping[str, str]) -> Answer:
+    """One verification through the partner's own client."""
+    with GatewayClient(Profile.load(directory / "partners" / partner["client_id"] / "profile.toml")) as client:
+        return client.verify(nik, partner["purposes"][0], claims)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from gateway.cli.demo_tls import PLAIN, WAYS, DemoAuthority, Way
 from gateway.cli.magic import magic
 from gateway.clock import DAY, SystemClock, SystemEntropy, jakarta_date
 from gateway.config import read
@@ -22,6 +25,8 @@ from gateway.keyring import Job
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import b64u
 from gateway.ledger.entry import Kind
+from gateway.oauth.client import INTROSPECT
+from gateway.oauth.mtls import SELF_SIGNED, TLS, certificate
 from gateway.partners.terms import parse_file
 from gateway.policy.policies import load
 from gateway.register import regions
@@ -102,8 +107,10 @@ PARTNERS = (
 STAFF = (
     ("registrar", "Demo Registrar", ("partners.read", "partners.write")),
     ("approver", "Demo Approver", ("partners.read", "partners.approve")),
+    ("approver-2", "Demo Second Approver", ("partners.read", "partners.approve")),
     ("auditor", "Demo Auditor", ("audit.read", "audit.note")),
     ("regency", "Demo Regency Office", ("register.feed", "register.diagnose")),
+    ("resource-server", "Demo Resource Server", (INTROSPECT,)),
 )
 
 
@@ -111,7 +118,16 @@ class Demonstration:
     """Builds the deployment in a directory; `build` may be called again and again."""
 
     def __init__(  # noqa: PLR0913  what the command line says
-        self, directory: Path, count: int, seed: int, database: str | None, host: str, port: int, workers: int
+        self,
+        directory: Path,
+        count: int,
+        seed: int,
+        database: str | None,
+        host: str,
+        port: int,
+        workers: int,
+        *,
+        tls: bool = False,
     ) -> None:
         self._directory = directory
         self._count = count
@@ -120,7 +136,9 @@ class Demonstration:
         self._server = (host, port, workers)
         self._clock = SystemClock()
         self._entropy = SystemEntropy()
-        self._base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._ways = WAYS if tls else {}
+        self._authority = DemoAuthority(directory / "tls", self._clock) if tls else None
+        self._base_url = f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
 
     @property
     def settings_file(self) -> Path:
@@ -139,6 +157,9 @@ class Demonstration:
         jwks = {name: self._key(name, kind) for name, kind in self._key_kinds()}
         database = Database(settings.database_url, self._clock)
         try:
+            if not schema.version(database):  # a new database: a checkpoint of the one before it would refuse it
+                for stale in settings.file.parent.glob(f"{settings.ledger_checkpoint_file.name}*"):
+                    stale.unlink()
             schema.upgrade(database)
             self._take_partners(database, jwks)
             register = RegisterOf(database, keyring, self._entropy)
@@ -163,8 +184,15 @@ class Demonstration:
         self.settings_file.write_text(
             f'# A demonstration. docs/settings.md explains every setting.\nissuer = "{self._base_url}"\ndemo = true\n\n'
             f'[database]\nurl = "{self._database}"\n\n'
-            f'[server]\nhost = "{host}"\nport = {port}\nworkers = {workers}\n\n[metrics]\ntoken_file = "metrics.token"\n'
+            f'[server]\nhost = "{host}"\nport = {port}\nworkers = {workers}\n\n{self._tls_settings(host)}'
+            '[metrics]\ntoken_file = "metrics.token"\n'
         )
+
+    def _tls_settings(self, host: str) -> str:
+        if self._authority is None:
+            return ""
+        self._authority.make_server(host)
+        return '[tls]\ncertificate = "tls/server.pem"\nkey = "tls/server.key"\nclient_ca = ["tls/ca.pem"]\n\n'
 
     def _key(self, client_id: str, kind: str) -> dict[str, Any]:
         """The public JWK of a client; its private one lies in `partners/<client_id>/`."""
@@ -175,21 +203,45 @@ class Demonstration:
             jwk, alg = _new_key(kind)
             path.touch(0o600)
             path.write_text(json.dumps({**jwk, "kid": f"{client_id}-1", "alg": alg, "use": "sig"}, indent=1) + "\n")
+        way = self._ways.get(client_id, PLAIN)
         (folder / "profile.toml").write_text(
             f'base_url = "{self._base_url}"\nissuer = "{self._base_url}"\nclient_id = "{client_id}"\n'
-            f'auth_method = "private_key_jwt"\nkey_file = "key.jwk"\n{self._scope(client_id)}'
+            f'auth_method = "{way.auth_method}"\nkey_file = "key.jwk"\n{self._scope(client_id)}'
+            f"{self._tls_profile(way)}"
         )
         jwk = json.loads(path.read_text())
         return {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e", "kid", "alg", "use") if name in jwk}
 
+    def _tls_profile(self, way: Way) -> str:
+        """What a profile says of TLS."""
+        trusted = "" if self._authority is None else 'ca_file = "../../tls/ca.pem"\n'
+        own = 'sender_constraint = "mtls"\ncert_file = "cert.pem"\n' if way.sender_constraint == "mtls" else ""
+        return trusted + own
+
+    def _credentials(self, one: DemoPartner, jwk: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(members of `access`, members of the client) in its agreement."""
+        way = self._ways.get(one.client_id, PLAIN)
+        client = {"client_id": one.client_id, "auth_method": way.auth_method}
+        if way is PLAIN or self._authority is None:
+            return {"method": "dpop"}, client | {"keys": [jwk]}
+        folder = self._directory / "partners" / one.client_id
+        made = self._authority.make_client(folder, one.client_id, one.name, self_signed=way.auth_method == SELF_SIGNED)
+        der = made.public_bytes(Encoding.DER)
+        access = {"method": "mtls", "certificates": [certificate(der).thumbprint]}
+        if way.auth_method == TLS:
+            return access, client | {"tls_client_auth_subject_dn": made.subject.rfc4514_string()}
+        if way.auth_method == SELF_SIGNED:
+            return access, client | {"keys": [jwk | {"x5c": [b64encode(der).decode()]}]}
+        return access, client | {"sender_constraint": way.sender_constraint, "keys": [jwk]}
+
     @staticmethod
     def _scope(client_id: str) -> str:
-        scopes = next((scopes for id, _, scopes in STAFF if id == client_id), ())
+        scopes = next((scopes for id, _, scopes in STAFF if id == client_id and scopes != (INTROSPECT,)), ())
         return f'scope = "{" ".join(scopes)}"\n' if scopes else ""
 
     def _take_partners(self, database: Database, jwks: dict[str, dict[str, Any]]) -> None:
         path = self._directory / "agreements.toml"
-        path.write_text("\n".join(_agreement(one, jwks[one.client_id]) for one in PARTNERS))
+        path.write_text("\n".join(_agreement(one, *self._credentials(one, jwks[one.client_id])) for one in PARTNERS))
         rows = parse_file(path.read_text(), path.name, load(self._directory / "policies").purposes)
         faults = [fault for row in rows for fault in row.faults]
         if faults:
@@ -253,13 +305,15 @@ class Demonstration:
         facts = {
             "base_url": self._base_url,
             "issuer": self._base_url,
+            **({} if self._authority is None else {"ca_file": "tls/ca.pem"}),
             "partners": [
                 {
                     "name": one.name,
                     "client_id": one.client_id,
-                    "auth_method": "private_key_jwt",
+                    "auth_method": way.auth_method,
                     "key_file": key_file(one.client_id),
-                    "dpop": True,
+                    **({"cert_file": f"partners/{one.client_id}/cert.pem"} if way.sender_constraint == "mtls" else {}),
+                    "dpop": way.sender_constraint == "dpop",
                     "purposes": list(one.purposes),
                     "claims": ["name", "birth_date", *one.inform],
                     "disclosure": one.disclosure,
@@ -268,10 +322,12 @@ class Demonstration:
                 }
                 for one in PARTNERS
                 if one.listed
+                for way in (self._ways.get(one.client_id, PLAIN),)
             ],
-            "administrators": [person("registrar"), person("approver")],
+            "administrators": [person("registrar"), person("approver"), person("approver-2")],
             "auditor": person("auditor"),
             "regency": {"code": BEHIND_REGENCY, "client_id": "regency", "key_file": key_file("regency")},
+            "resource_server": {"client_id": "resource-server", "key_file": key_file("resource-server")},
             "sample": "residents.sample.ndjson",
             "magic": "magic.json",
         }
@@ -292,11 +348,17 @@ def _batches(people: Iterator[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
+def _toml(value: Any) -> str:  # noqa: ANN401  texts, lists and tables
+    if isinstance(value, dict):
+        return _inline(value)
+    return f"[{', '.join(map(_toml, value))}]" if isinstance(value, list) else json.dumps(value)
+
+
 def _inline(values: dict[str, Any]) -> str:
-    return "{ " + ", ".join(f"{name} = {json.dumps(value)}" for name, value in values.items()) + " }"
+    return "{ " + ", ".join(f"{name} = {_toml(value)}" for name, value in values.items()) + " }"
 
 
-def _agreement(one: DemoPartner, jwk: dict[str, Any]) -> str:
+def _agreement(one: DemoPartner, access: dict[str, Any], client: dict[str, Any]) -> str:
     """One `[[agreement]]` of agreements.toml."""
     signatories = (
         '[{ name = "Demo Director", office = "Direktur Jenderal", side = "directorate" }, '
@@ -322,7 +384,7 @@ data_protection_officers = [{{ name = "Demo Officer", email = "pdp@demo.example"
 breach_contact = {{ name = "Demo Incident Desk", email = "incident@demo.example", phone = "+62-21-5550100" }}
 suspension = {{ grounds = ["semester report three months late"] }}
 termination = {{ grounds = ["end of term"], notice_days = 30 }}
-access = {{ method = "dpop", addresses = {json.dumps(list(one.addresses))} }}
+access = {_inline(access | {"addresses": list(one.addresses)})}
 allowance = {{ burst = {one.burst}, day = {one.day}, month = {30 * one.day}, tariff = {one.price} }}
 dpia = {{ reference = "DPIA/DEMO/{one.client_id}", date = 2025-10-01 }}
 
@@ -344,7 +406,4 @@ every_months = 6
 
 {purposes}
 [[agreement.client]]
-client_id = "{one.client_id}"
-auth_method = "private_key_jwt"
-keys = [{_inline(jwk)}]
-"""
+{"".join(f"{name} = {_toml(value)}{chr(10)}" for name, value in client.items())}"""

@@ -14,6 +14,7 @@ from msgspec.structs import fields
 from gateway.cli.output import json_option, say
 from gateway.config import table as settings_table
 from gateway.ledger.entry import KINDS, VERSION, Leaf
+from gateway.ledger.published import checker_text, schema_text, vectors_text
 from gateway.web.openapi import text as openapi_text
 from gateway.web.problems import table as problems_table
 
@@ -49,10 +50,18 @@ def ledger_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def checker() -> str:
+    """checker/check_ledger.py with the kinds of today."""
+    return checker_text((Path(__file__).parents[2] / "checker" / "check_ledger.py").read_text("utf-8"))
+
+
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/problems.md": problems_table,
     "docs/settings.md": settings_table,
     "docs/ledger-entries.md": ledger_table,
+    "checker/check_ledger.py": checker,
+    "checker/schema.json": schema_text,
+    "checker/vectors.json": vectors_text,
     "openapi/openapi.json": openapi_text,
 }
 """Every generated document: its path in the repository and what writes it."""

@@ -1,27 +1,41 @@
-"""How are keys made and listed? `nik-gateway keys …`; private parts are never shown."""
+"""How are keys made, listed, changed and put aside? `nik-gateway keys …`; private parts are never shown."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
-from gateway.cli.output import json_option, say, stop
-from gateway.clock import SystemEntropy
+from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, json_option, say, settings_of, stop
+from gateway.clock import SystemClock, SystemEntropy
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
 from gateway.keyring.example import THUMBPRINTS
+from gateway.store.engine import Database
+from gateway.store.key_use import count_uses
+
+LASTING = {
+    Job.SUBJECT: "partners would lose the pseudonyms that they know residents by",
+    Job.LEDGER_TAG: "auditors find a resident's entries by it",
+}
+"""Keys that are not changed on schedule, and what would be lost."""
+
+_KEPT = frozenset({Job.INDEX, Job.CLAIMS, Job.IDEMPOTENCY})
+"""Jobs whose keys the database needs for as long as rows were made with them."""
 
 _directory = click.option(
     "--keys", "directory", type=click.Path(path_type=Path, file_okay=False), default=Path("keys"), show_default=True,
     help="Directory of the private keys.",
 )  # fmt: skip
+_job = click.option("--job", required=True, type=click.Choice([str(job) for job in Job]), help="What the key is for.")
+_force = click.option("--force", is_flag=True, help="Do it to a key that must last, whatever is lost.")
 
 
 @click.group()
 def keys() -> None:
-    """One key for every job: make, list."""
+    """One key for every job: make, list, rotate, retire."""
 
 
 @keys.command()
@@ -33,14 +47,92 @@ def keys() -> None:
 )
 @json_option
 def new(directory: Path, job: str | None, as_json: bool) -> None:  # noqa: FBT001
-    """Make keys; with --job a new version, which is then the one that is used."""
+    """Make keys that are missing; with --job a new version, as `rotate` does."""
     held = _held(directory)
     jobs = [Job(job)] if job else [each for each in Job if not any(jwk["job"] == each for jwk in held)]
-    made = []
-    for each in jobs:
-        version = max((int(jwk["version"]) for jwk in held if jwk["job"] == each), default=0) + 1
-        made.append(str(key_files.write(directory, key_files.new(each, version, SystemEntropy()))))
+    made = [str(_make(directory, each, staged=False)) for each in jobs]
     say(as_json, {"made": made}, lambda: "\n".join(made) if made else f"Every job has its key in {directory}.")
+
+
+@keys.command()
+@_directory
+@_job
+@click.option("--staged", is_flag=True, help="Let every node know it first; `activate` lets it be used.")
+@_force
+@json_option
+def rotate(directory: Path, job: str, staged: bool, force: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Make a new version, used from the next start on; the older ones go on finding, opening and verifying."""
+    which = Job(job)
+    if which in LASTING and not force:
+        stop(FOUND_FAULT, f"nik-gateway: '{job}' is not rotated: {LASTING[which]}. Insist with --force")
+    if not any(jwk["job"] == which for jwk in _held(directory)):
+        stop(FOUND_FAULT, f"nik-gateway: there is no key for '{job}' in {directory}. See: nik-gateway keys new")
+    made = _make(directory, which, staged=staged)
+    then = f"activate it with: nik-gateway keys activate --job {job}" if staged else "it is used then"
+    say(
+        as_json,
+        {"made": str(made), "staged": staged},
+        lambda: f"{made}\nCopy it to every node and restart each; {then}.",
+    )
+
+
+@keys.command()
+@_directory
+@_job
+@json_option
+def activate(directory: Path, job: str, as_json: bool) -> None:  # noqa: FBT001
+    """Use the staged version from the next start on."""
+    staged = [jwk for jwk in _held(directory) if jwk["job"] == job and jwk.get("staged")]
+    if not staged:
+        stop(FOUND_FAULT, f"nik-gateway: no key for '{job}' is staged in {directory}")
+    paths = [directory / f"{job}-{jwk['version']}.jwk" for jwk in staged]
+    for path in paths:
+        key_files.activate(path)
+    say(
+        as_json,
+        {"activated": [str(path) for path in paths]},
+        lambda: "\n".join(map(str, paths)) + "\nUsed from the next start on.",
+    )
+
+
+@keys.command()
+@_directory
+@_job
+@click.option("--version", "version", required=True, type=int, help="Which version.")
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings: whose database must not need it."
+)
+@_force
+@json_option
+def retire(directory: Path, job: str, version: int, config: Path | None, force: bool, as_json: bool) -> None:  # noqa: FBT001, PLR0913
+    """Put an old version aside (into `retired/`), once nothing needs it; what is left of it is yours to destroy."""
+    which = Job(job)
+    held = [jwk for jwk in _held(directory) if jwk["job"] == which]
+    used = max((int(jwk["version"]) for jwk in held if not jwk.get("staged")), default=0)
+    if not any(jwk["version"] == version for jwk in held):
+        stop(FOUND_FAULT, f"nik-gateway: there is no version {version} for '{job}'. See: nik-gateway keys list")
+    if version == used:
+        stop(FOUND_FAULT, f"nik-gateway: version {version} for '{job}' is the one that is used. Rotate it first")
+    if which in LASTING and not force:
+        stop(FOUND_FAULT, f"nik-gateway: '{job}' is not retired: {LASTING[which]}. Insist with --force")
+    if which in _KEPT:
+        _require_unused(which, version, config)
+    aside = key_files.retire(directory / f"{job}-{version}.jwk")
+    say(as_json, {"retired": str(aside)}, lambda: f"{aside}\nNot known any more from the next start on.")
+
+
+def _require_unused(job: Job, version: int, config: Path | None) -> None:
+    """Leave with 1 while rows of the database need this key."""
+    if config is None:
+        stop(COULD_NOT_RUN, f"nik-gateway: rows may need '{job}' version {version}: name the settings with --config")
+        return
+    database = Database(settings_of(config).database_url, SystemClock())
+    try:
+        count = count_uses(database, job, version)
+    finally:
+        database.close()
+    if count:
+        stop(FOUND_FAULT, f"nik-gateway: {count:,} rows need '{job}' version {version}; nothing was done")
 
 
 @keys.command("list")
@@ -54,6 +146,7 @@ def list_keys(directory: Path, as_json: bool) -> None:  # noqa: FBT001
             "version": jwk["version"],
             "kid": jwk.get("kid", ""),
             "thumbprint": key_files.thumbprint(jwk),
+            "staged": bool(jwk.get("staged")),
             "example": key_files.thumbprint(jwk) in THUMBPRINTS,
         }
         for jwk in _held(directory)
@@ -64,11 +157,19 @@ def list_keys(directory: Path, as_json: bool) -> None:  # noqa: FBT001
         as_json,
         {"keys": rows},
         lambda: "\n".join(
-            f"{row['job']:12} {row['version']:>3}  {row['kid']:24} {row['thumbprint']}{'  EXAMPLE' if row['example'] else ''}"
+            f"{row['job']:12} {row['version']:>3}  {row['kid']:24} {row['thumbprint']}"
+            f"{'  staged' if row['staged'] else ''}{'  EXAMPLE' if row['example'] else ''}"
             for row in rows
         ),
     )
 
 
-def _held(directory: Path) -> list[dict[str, str]]:
+def _make(directory: Path, job: Job, *, staged: bool) -> Path:
+    version = max((int(jwk["version"]) for jwk in _held(directory) if jwk["job"] == job), default=0) + 1
+    retired = [int(path.stem.rpartition("-")[2]) for path in (directory / "retired").glob(f"{job}-*.jwk")]
+    jwk = key_files.new(job, max([version, *(each + 1 for each in retired)]), SystemEntropy())
+    return key_files.write(directory, {**jwk, "staged": True} if staged else jwk)
+
+
+def _held(directory: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(directory.glob("*.jwk"))] if directory.is_dir() else []

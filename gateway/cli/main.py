@@ -14,9 +14,12 @@ from gateway.cli.documents import documents, openapi
 from gateway.cli.keys import keys
 from gateway.cli.ledger import ledger
 from gateway.cli.output import COULD_NOT_RUN
+from gateway.cli.partners import partners
 from gateway.cli.policy import policy
+from gateway.cli.receipt import receipt
 from gateway.cli.register import register
 from gateway.cli.serve import sealer_process, serve, worker_process
+from gateway.cli.staff import staff
 from gateway.cli.verify import verify
 from gateway.errors import GatewayError, Misconfigured
 
@@ -36,9 +39,12 @@ for command in (
     serve,
     keys,
     register,
+    partners,
     agreements,
+    staff,
     policy,
     ledger,
+    receipt,
     db,
     verify,
     doctor,

@@ -18,9 +18,10 @@ import structlog
 import uvicorn
 import uvloop
 
-from gateway.app import build, configure_logging, open_house, seal_for_workers
+from gateway.app import authorities_of, build, configure_logging, open_house, seal_for_workers
 from gateway.cli.output import config_option, settings_of
 from gateway.cli.supervisor import Supervisor
+from gateway.cli.tls import CertificateProtocol, Listener
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.config import Settings
 from gateway.errors import Misconfigured, StoreUnavailable
@@ -65,6 +66,7 @@ def check(settings: Settings) -> None:
     faults: list[str] = []
     for attempt in (
         partial(load, settings.policies),
+        partial(Listener if settings.tls_certificate is not None else authorities_of, settings),
         partial(_try_house, settings),
     ):
         try:
@@ -122,12 +124,15 @@ def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) 
     _bind_to_parent(parent)
     settings = overridden(settings_of(config))
     configure_logging(settings.log_level)
-    application = build(settings, SystemClock(), SystemEntropy(), sealer_socket=sealer)
+    listener = Listener(settings) if settings.tls_certificate is not None else None
+    trust = None if listener is None else listener.trust
+    application = build(settings, SystemClock(), SystemEntropy(), sealer_socket=sealer, trust=trust)
     server = uvicorn.Server(
         uvicorn.Config(
             application,
             loop="uvloop",
-            http="httptools",
+            http="httptools" if listener is None else CertificateProtocol,
+            ssl_context_factory=None if listener is None else lambda *_: listener.context,
             lifespan="on",
             access_log=False,
             log_config=None,

@@ -26,6 +26,7 @@ from gateway.errors import Misconfigured
 
 _log = structlog.get_logger("gateway.supervisor")
 CALM = 1.0  # seconds a process must live before it is started again at once
+ROOM = 70  # bytes that the name of a temporary directory may have
 GRACE = 15.0  # seconds that a process has to finish what it is doing
 
 
@@ -46,8 +47,10 @@ class Supervisor:
         """Takes the listening socket. Raises Misconfigured when the address is in use."""
         self._settings = settings
         self._stopping = threading.Event()
-        self._folder = Path(tempfile.mkdtemp(prefix="nik-gateway-"))
         self._socket = self._listen()
+        # The name of a Unix socket has at most 103 bytes (macOS; Linux 107): a long TMPDIR leaves no room for it.
+        roomy = len(os.fsencode(tempfile.gettempdir())) < ROOM
+        self._folder = Path(tempfile.mkdtemp(prefix="nik-gateway-", dir=None if roomy else "/tmp"))  # noqa: S108  private
         workers = settings.server_workers
         config = ["--config", str(settings.file), "--parent", str(os.getpid())]
         seal = ["--socket", str(self._folder / "sealer.sock")] if workers > 1 else []

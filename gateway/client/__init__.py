@@ -5,7 +5,7 @@ from gateway.client.clients import AsyncGatewayClient, GatewayClient
 from gateway.client.conversation import Patience
 from gateway.client.limits import Limit
 from gateway.client.profile import Profile, ProfileFault
-from gateway.client.receipts import answer_digest, request_digest
+from gateway.client.receipts import Proven, ReceiptFault, answer_digest, check_receipt, request_digest
 from gateway.client.refusals import (
     CredentialRefused,
     Distrusted,
@@ -39,10 +39,13 @@ __all__ = [
     "Patience",
     "Profile",
     "ProfileFault",
+    "Proven",
+    "ReceiptFault",
     "Refusal",
     "TokenRefused",
     "Unavailable",
     "Unreachable",
     "answer_digest",
+    "check_receipt",
     "request_digest",
 ]

@@ -90,6 +90,13 @@ class GatewayClient(_Client):
         """What this partner may ask, needs and owes (`GET /v1/agreement`)."""
         return self._drive(self._says.read("/agreement"))
 
+    def receipt(self, id: str) -> str:
+        """The receipt of an answer or refusal of this partner's, by its `id`; waits until a checkpoint covers it.
+
+        Keep it beside the evidence: `check_receipt` proves from the two, offline, which question got which answer.
+        """
+        return self._drive(self._says.receipt(id))
+
     def usage(self) -> Mapping[str, Any]:
         """Limits, spent, left, resets and cost (`GET /v1/usage`)."""
         return self._drive(self._says.read("/usage"))
@@ -168,6 +175,10 @@ class AsyncGatewayClient(_Client):
     async def agreement(self) -> Mapping[str, Any]:
         """See `GatewayClient.agreement`."""
         return await self._drive(self._says.read("/agreement"))
+
+    async def receipt(self, id: str) -> str:
+        """See `GatewayClient.receipt`."""
+        return await self._drive(self._says.receipt(id))
 
     async def usage(self) -> Mapping[str, Any]:
         """See `GatewayClient.usage`."""

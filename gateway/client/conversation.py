@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Unpack
 
 from gateway.client.answers import Answer, answer_of, check_receipt
+from gateway.client.contents import parsed
 from gateway.client.limits import Limit, limits_of, retry_after_of
 from gateway.client.profile import Profile
 from gateway.client.questions import BatchContext, Context, Question, batch, reading, verification
 from gateway.client.refusals import Distrusted, NoAnswer, Refusal, Unreachable, refusal_of
 from gateway.client.steps import Pause, Reply, Send, T, Talk
 from gateway.client.tokens import Metadata, Purse, Token
-from gateway.client.trust import Verified, parsed, verify_response
+from gateway.client.trust import TEXT, Trust, Verified
 from gateway.clock import Clock, Entropy, uuid7
+from gateway.errors import Cause
 
 _UNAUTHORISED = 401
 _ERROR = re.compile(r'\berror="([a-z_]+)"')
@@ -44,6 +46,7 @@ class Conversation:
     def __init__(self, profile: Profile, clock: Clock, entropy: Entropy, patience: Patience) -> None:
         self.limits: tuple[Limit, ...] = ()
         self._purse = Purse(profile, clock, entropy)
+        self._trust = Trust(profile, clock)
         self._endpoint = profile.endpoint
         self._clock = clock
         self._entropy = entropy
@@ -75,6 +78,20 @@ class Conversation:
     def read(self, path: str) -> Talk[Mapping[str, Any]]:
         """The JSON object at a path below the resource."""
         return (yield from self._asked(reading(path), lambda document: document))
+
+    def receipt(self, id: str) -> Talk[str]:
+        """See `GatewayClient.receipt`."""
+        question = reading(f"/receipts/{id}", TEXT)
+        for attempt in range(1, self._patience.attempts + 1):
+            try:
+                return (yield from self._asked(question, lambda document: str(document["text"])))
+            except Refusal as refusal:
+                after = refusal.retry_after
+                last = attempt == self._patience.attempts or after is None or after > self._patience.longest_asked
+                if refusal.slug != Cause.NOT_FOUND or last or after is None:
+                    raise
+            yield Pause(after)  # no checkpoint covers the entry yet
+        raise AssertionError  # the last attempt has returned or raised
 
     def _fresh_key(self) -> str:
         return uuid7(self._clock.now(), self._entropy)
@@ -111,6 +128,7 @@ class Conversation:
         renewed = nonced = False
         while True:
             token = yield from self._purse.token()
+            yield from self._trust.ready()
             sent = self._worded(question, token)
             reply: Reply = yield sent
             told = self._purse.note_nonce(sent.url, reply)
@@ -123,21 +141,24 @@ class Conversation:
                     renewed = True
                     self._purse.forget(token)
                     continue
-            verified = verify_response(sent, reply)
+            verified = yield from self._trust.verified(sent, reply)
             self.limits = limits_of(reply.headers) or self.limits
             if verified.answered:
                 return verified
             check_receipt(verified.document, required=False)
-            raise refusal_of(verified.document, reply.status, retry_after_of(reply.headers, self._clock.now()))
+            refusal = refusal_of(verified.document, reply.status, retry_after_of(reply.headers, self._clock.now()))
+            if not verified.vouched:
+                refusal.billed = None  # whoever wrote this, the question may have been answered
+            raise refusal
 
     def _worded(self, question: Question, token: Token) -> Send:
         url = self._endpoint + question.path
         headers = {
-            "Accept": "application/json, application/problem+json",
+            "Accept": f"{question.accept}, application/problem+json",
             "Accept-Encoding": "identity",  # answers are never compressed
             "Accept-Language": question.language,
-            "Authorization": f"DPoP {token.value}",
-            "DPoP": self._purse.proof(question.method, url, token.value),
+            "Authorization": f"{self._purse.scheme()} {token.value}",
+            **self._purse.binding(question.method, url, token.value),
         }
         if question.content:
             headers["Content-Type"] = "application/json"

@@ -16,7 +16,7 @@ import httpx
 from gateway.client.clients import GatewayClient
 from gateway.client.conversation import Patience
 from gateway.client.keys import ALGORITHMS, PrivateKey
-from gateway.client.profile import Profile, ProfileFault, is_loopback
+from gateway.client.profile import PRIVATE_KEY_JWT, Profile, ProfileFault, is_loopback, subject_of
 from gateway.client.refusals import Distrusted, NoAnswer, Refusal, TokenRefused
 from gateway.client.tokens import Metadata
 from gateway.client.verdicts import complaint, of_agreement, of_refusal
@@ -135,8 +135,9 @@ class Examination:
         except NoAnswer as error:
             yield Finding("dpop", "fail", str(error), "ask the gateway's operator what stands between it and you")
             return
-        yield Finding("dpop", "ok", "a call with token and proof was let in")
-        kid = PrivateKey.load(profile.key_file).kid
+        possession = "certificate" if profile.sender_constraint == "mtls" else "proof"
+        yield Finding("dpop", "ok", f"a call with token and {possession} was let in")
+        kid = PrivateKey.load(profile.key_file).kid if profile.key_file else ""
         own = _own_address(profile)
         yield from (Finding(*verdict) for verdict in of_agreement(agreement, kid, own, self.clock.now()))
 
@@ -162,10 +163,18 @@ def _key(profile: Profile) -> Finding:
             if path is not None:
                 key = PrivateKey.load(path)
                 shown.append(f"{path.name}: {key.alg}, kid {key.kid}")
-                if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                    loose.append(str(path))
+        if profile.cert_file is not None:
+            profile.tls()
+            shown.append(f"{profile.cert_file.name}: {subject_of(profile.cert_file)}")
+        secret = (profile.key_file, profile.dpop_key_file, profile.cert_key_file or profile.cert_file)
+        loose += [str(path) for path in secret if path and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
     except ProfileFault as fault:
-        return Finding("key", "fail", "; ".join(fault.faults), f"use a private JWK for {', '.join(ALGORITHMS)}")
+        return Finding(
+            "key",
+            "fail",
+            "; ".join(fault.faults),
+            f"use a private JWK for {', '.join(ALGORITHMS)}, and a certificate with its key in PEM",
+        )
     if loose:
         return Finding("key", "warn", f"others may read {', '.join(loose)}", f"chmod 600 {' '.join(loose)}")
     return Finding("key", "ok", "; ".join(shown))
@@ -204,18 +213,21 @@ def _skew(date: str | None, local: float) -> Finding:
 
 def _algorithms(profile: Profile, metadata: Metadata) -> Finding:
     faults = []
-    key = PrivateKey.load(profile.key_file).named_as(metadata.assertion_algorithms)
+    own = PrivateKey.load(profile.key_file).named_as(metadata.assertion_algorithms).alg if profile.key_file else ""
+    assertion = own if profile.auth_method == PRIVATE_KEY_JWT else ""
     dpop_key = PrivateKey.load(profile.dpop_key_file) if profile.dpop_key_file else None
     dpop = dpop_key.named_as(metadata.dpop_algorithms).alg if dpop_key else "ES256"
     for what, alg, accepted in (
-        ("client assertions", key.alg, metadata.assertion_algorithms),
-        ("DPoP proofs", dpop, metadata.dpop_algorithms),
+        ("client assertions", assertion, metadata.assertion_algorithms),
+        ("DPoP proofs", "" if profile.sender_constraint == "mtls" else dpop, metadata.dpop_algorithms),
     ):
-        if accepted and alg not in accepted:
+        if alg and accepted and alg not in accepted:
             faults.append(f"{alg} is not accepted for {what}: {', '.join(accepted)}")
     if faults:
         return Finding("algorithm", "fail", "; ".join(faults), "make a key for one of these and have it registered")
-    return Finding("algorithm", "ok", f"{key.alg} for assertions, {dpop} for proofs")
+    who = f"{assertion} for assertions" if assertion else f"{profile.auth_method} by the certificate"
+    bound = "tokens bound to the certificate" if profile.sender_constraint == "mtls" else f"{dpop} for proofs"
+    return Finding("algorithm", "ok", f"{who}, {bound}")
 
 
 def _no_token(profile: Profile, error: NoAnswer) -> Iterator[Finding]:
@@ -229,5 +241,9 @@ def _no_token(profile: Profile, error: NoAnswer) -> Iterator[Finding]:
     elif isinstance(error, Refusal):
         yield from (Finding(*verdict) for verdict in of_refusal(error, at="token"))
     else:
-        advice = "the token endpoint's reply must be a DPoP token" if isinstance(error, Distrusted) else "try again"
+        advice = (
+            "the token endpoint's reply must be a token bound as the profile says"
+            if isinstance(error, Distrusted)
+            else "try again"
+        )
         yield Finding("token", "fail", str(error), advice)

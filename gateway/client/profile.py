@@ -10,10 +10,25 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+from cryptography import x509
+
 from gateway.errors import Misconfigured
 
-_REQUIRED = ("base_url", "issuer", "client_id", "auth_method", "key_file")
-_OPTIONAL = ("ca_file", "dpop_key_file", "scope", "resource")
+_REQUIRED = ("base_url", "issuer", "client_id", "auth_method")
+_OPTIONAL = (
+    "key_file",
+    "sender_constraint",
+    "cert_file",
+    "cert_key_file",
+    "ca_file",
+    "dpop_key_file",
+    "scope",
+    "resource",
+    "signed_answers",
+)
+PRIVATE_KEY_JWT = "private_key_jwt"
+TLS_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")
 
 
 class ProfileFault(Misconfigured):
@@ -25,20 +40,27 @@ class Profile:
     """One partner's way to one gateway.
 
     `base_url` is where the gateway is reached and `issuer` what it calls itself: metadata that names another issuer is
-    refused. `resource` (default `<base_url>/v1`) is what the calls go to. `key_file` is a private JWK; `dpop_key_file`
-    another, without which every process makes its own. `ca_file` holds the only authorities that are trusted, in PEM;
-    without one they are those that httpx ships. There is no way to switch certificate checks off.
+    refused. `resource` (default `<base_url>/v1`) is what the calls go to. `key_file` is a private JWK, for
+    private_key_jwt; `dpop_key_file` another, without which every process makes its own. `cert_file` is the client's TLS
+    certificate in PEM, with its key unless that is in `cert_key_file`; needed by the TLS methods and where tokens are bound
+    to it (`sender_constraint` "mtls"). `ca_file` holds the only authorities that are trusted, in PEM; without one they
+    are those that httpx ships. There is no way to switch certificate checks off. `signed_answers` is
+    False only where the agreement says so: else an answer without the gateway's signature is none.
     """
 
     base_url: str
     issuer: str
     client_id: str
-    key_file: Path
-    auth_method: str = "private_key_jwt"
+    key_file: Path | None
+    auth_method: str = PRIVATE_KEY_JWT
     ca_file: Path | None = None
     dpop_key_file: Path | None = None
     scope: str = "nik.verify"
     resource: str = ""
+    signed_answers: bool = True
+    sender_constraint: str = "dpop"
+    cert_file: Path | None = None
+    cert_key_file: Path | None = None
 
     @classmethod
     def load(cls, path: Path | str) -> Profile:
@@ -54,16 +76,24 @@ class Profile:
         if faults:
             raise ProfileFault([f"{path}: {fault}" for fault in faults])
         base_url = content["base_url"].rstrip("/")
+
+        def file(name: str) -> Path | None:
+            return path.parent / content[name] if content.get(name) else None
+
         return cls(
             base_url=base_url,
             issuer=content["issuer"],
             client_id=content["client_id"],
             auth_method=content["auth_method"],
-            key_file=path.parent / content["key_file"],
-            ca_file=path.parent / content["ca_file"] if content.get("ca_file") else None,
-            dpop_key_file=path.parent / content["dpop_key_file"] if content.get("dpop_key_file") else None,
+            key_file=file("key_file"),
+            ca_file=file("ca_file"),
+            dpop_key_file=file("dpop_key_file"),
             scope=content.get("scope", "nik.verify"),
             resource=content.get("resource") or f"{base_url}/v1",
+            signed_answers=content.get("signed_answers", True),
+            sender_constraint=content.get("sender_constraint") or _constraint(content["auth_method"]),
+            cert_file=file("cert_file"),
+            cert_key_file=file("cert_key_file"),
         )
 
     @property
@@ -79,13 +109,39 @@ class Profile:
 
     def tls(self) -> ssl.SSLContext | bool:
         """What httpx takes for `verify`: certificates are always checked. Raises ProfileFault."""
-        if self.ca_file is None:
+        if self.ca_file is None and self.cert_file is None:
             return True
         try:
-            return ssl.create_default_context(cafile=str(self.ca_file))
-        except OSError as error:  # SSLError is one too
-            reason = error.strerror or error
-        raise ProfileFault([f"ca_file {self.ca_file}: no certificate authorities in PEM can be read: {reason}"])
+            context = httpx.create_ssl_context() if self.ca_file is None else _trusting(self.ca_file)
+            if self.cert_file is not None:
+                context.load_cert_chain(self.cert_file, self.cert_key_file, _no_passphrase)
+        except (OSError, ValueError) as error:  # SSLError is an OSError
+            reason = getattr(error, "strerror", None) or error
+        else:
+            return context
+        files = self.cert_key_file or self.cert_file
+        raise ProfileFault(
+            [f"cert_file {files}: no certificate and its key, without passphrase, can be read: {reason}"]
+        )
+
+
+def _trusting(ca_file: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as error:
+        reason = error.strerror or error
+    raise ProfileFault([f"ca_file {ca_file}: no certificate authorities in PEM can be read: {reason}"])
+
+
+def _no_passphrase() -> str:
+    """OpenSSL would ask for one on the terminal."""
+    msg = "it is protected by a passphrase"
+    raise ValueError(msg)
+
+
+def _constraint(method: object) -> str:
+    """What tokens are bound to when a profile does not say."""
+    return "mtls" if method in TLS_METHODS else "dpop"
 
 
 def _faults(content: Mapping[str, object]) -> list[str]:
@@ -93,15 +149,33 @@ def _faults(content: Mapping[str, object]) -> list[str]:
     for name, value in content.items():
         if name not in _REQUIRED + _OPTIONAL:
             faults.append(f"{name} is not a field of a profile")
+        elif name == "signed_answers":
+            if not isinstance(value, bool):
+                faults.append("signed_answers must be true or false")
         elif not isinstance(value, str):
             faults.append(f"{name} must be text")
-    method = content.get("auth_method")
-    if isinstance(method, str) and method not in ("", "private_key_jwt"):
-        faults.append(f"auth_method {method!r} is not one that this client speaks: private_key_jwt")
+    faults += _credential_faults(content)
     for name in ("base_url", "issuer", "resource"):
         url = content.get(name)
         if isinstance(url, str) and url:
             faults += [f"{name} {fault}" for fault in url_faults(url)]
+    return faults
+
+
+def _credential_faults(content: Mapping[str, object]) -> list[str]:
+    """What is wrong with how a profile says that its client proves itself."""
+    faults = []
+    method = content.get("auth_method")
+    methods = (PRIVATE_KEY_JWT, *TLS_METHODS)
+    if isinstance(method, str) and method not in ("", *methods):
+        faults.append(f"auth_method {method!r} is not one that this client speaks: {', '.join(methods)}")
+    if method == PRIVATE_KEY_JWT and not content.get("key_file"):
+        faults.append("key_file is missing")
+    constraint = content.get("sender_constraint") or _constraint(method)
+    if constraint not in ("dpop", "mtls"):
+        faults.append(f"sender_constraint {constraint!r} is neither dpop nor mtls")
+    if (method in TLS_METHODS or constraint == "mtls") and not content.get("cert_file"):
+        faults.append("cert_file is missing")
     return faults
 
 
@@ -130,3 +204,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def subject_of(cert_file: Path) -> str:
+    """Whose certificate the first one in a PEM file is, and until when. Raises ProfileFault."""
+    try:
+        found = x509.load_pem_x509_certificate(cert_file.read_bytes())
+    except (OSError, ValueError):
+        raise ProfileFault([f"cert_file {cert_file}: no certificate in PEM can be read"]) from None
+    return f"{found.subject.rfc4514_string()}, until {found.not_valid_after_utc:%Y-%m-%d}"

@@ -58,11 +58,12 @@ class Question:
     idempotency_key: str = ""
     language: str = "id"
     requests: tuple[tuple[str, Mapping[str, Any]], ...] = field(default=(), repr=False)
+    accept: str = "application/json"
 
 
-def reading(path: str) -> Question:
+def reading(path: str, accept: str = "application/json") -> Question:
     """A question without a body: GET `path`."""
-    return Question("GET", path)
+    return Question("GET", path, accept=accept)
 
 
 def verification(

@@ -1,4 +1,8 @@
-"""How does a partner come by a token, and keep it? Discovery (RFC 8414), client credentials with DPoP (RFC 9449)."""
+"""How does a partner come by a token, and keep it? Discovery (RFC 8414), client credentials, and what a token is bound to.
+
+The client is known by an assertion (RFC 7523) or its TLS certificate, the token bound by DPoP (RFC 9449) or to that
+certificate (RFC 8705).
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
+from gateway.client.contents import check_digest, parsed
 from gateway.client.keys import PrivateKey
 from gateway.client.limits import retry_after_of
-from gateway.client.profile import Profile, url_faults
+from gateway.client.profile import PRIVATE_KEY_JWT, Profile, url_faults
 from gateway.client.proofs import ASSERTION_TYPE, client_assertion, dpop_proof
 from gateway.client.refusals import Distrusted, refusal_of, token_refused, without_nik
 from gateway.client.steps import Alone, Reply, Send, Talk
-from gateway.client.trust import check_digest, parsed
 from gateway.clock import SECOND, Clock, Entropy
 
 RENEW_EARLY = 20 * SECOND
@@ -30,11 +34,15 @@ class Metadata:
     token_endpoint: str
     assertion_algorithms: tuple[str, ...]
     dpop_algorithms: tuple[str, ...]
+    mtls_token_endpoint: str = ""  # where a certificate is asked for (RFC 8705 §5), when it is told
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token bound to this process's DPoP key. `repr` hides it; the instants are in microseconds."""
+    """An access token bound to this process's DPoP key or to the client's certificate.
+
+    `repr` hides it; the instants are in microseconds.
+    """
 
     value: str = field(repr=False)
     expires: int
@@ -50,7 +58,9 @@ class Purse:
         self.profile = profile
         self.clock = clock
         self.entropy = entropy
-        self.key = PrivateKey.load(profile.key_file)
+        self.key = (
+            PrivateKey.load(profile.key_file) if profile.auth_method == PRIVATE_KEY_JWT and profile.key_file else None
+        )
         self.dpop_key = PrivateKey.load(profile.dpop_key_file) if profile.dpop_key_file else PrivateKey.fresh()
         self._metadata: Metadata | None = None
         self._token: Token | None = None
@@ -62,7 +72,7 @@ class Purse:
             sent = Send("GET", self.profile.metadata_url, {"Accept": "application/json", "Accept-Encoding": "identity"})
             self._metadata = read_metadata(self.profile.issuer, sent, (yield sent))
             # partners registered their key under one of two names of the same algorithm
-            self.key = self.key.named_as(self._metadata.assertion_algorithms)
+            self.key = self.key and self.key.named_as(self._metadata.assertion_algorithms)
             self.dpop_key = self.dpop_key.named_as(self._metadata.dpop_algorithms)
         return self._metadata
 
@@ -78,7 +88,18 @@ class Purse:
         if self._token is token:
             self._token = None
 
-    def proof(self, method: str, url: str, token: str = "") -> str:
+    def binding(self, method: str, url: str, token: str = "") -> dict[str, str]:
+        """The headers that prove for one request that the token is this client's: a DPoP proof, or none.
+
+        The certificate proves it by the connection that it is sent on.
+        """
+        return {} if self.profile.sender_constraint == "mtls" else {"DPoP": self._proof(method, url, token)}
+
+    def scheme(self) -> str:
+        """The authentication scheme of this client's tokens."""
+        return "Bearer" if self.profile.sender_constraint == "mtls" else "DPoP"
+
+    def _proof(self, method: str, url: str, token: str) -> str:
         """A fresh DPoP proof, with the nonce that the origin of `url` gave last."""
         nonce = self._nonces.get(origin(url), "")
         return dpop_proof(self.dpop_key, method, url, self.clock.now(), self.entropy, token=token, nonce=nonce)
@@ -100,7 +121,7 @@ class Purse:
             reply: Reply = yield sent
             told = self.note_nonce(sent.url, reply)
             if reply.status == _OK:
-                self._token = read_token(sent, reply, started)
+                self._token = read_token(sent, reply, started, self.scheme())
                 return self._token
             if attempt or not told or (parsed(reply.content) or {}).get("error") != "use_dpop_nonce":
                 break
@@ -108,20 +129,24 @@ class Purse:
 
     def _token_request(self, metadata: Metadata) -> Send:
         profile = self.profile
-        assertion = client_assertion(self.key, profile.client_id, metadata.issuer, self.clock.now(), self.entropy)
-        form = {
-            "grant_type": "client_credentials",
-            "scope": profile.scope,
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": assertion,
-        }
+        form = {"grant_type": "client_credentials", "scope": profile.scope}
+        if self.key is None:
+            form["client_id"] = profile.client_id
+        else:
+            form["client_assertion_type"] = ASSERTION_TYPE
+            form["client_assertion"] = client_assertion(
+                self.key, profile.client_id, metadata.issuer, self.clock.now(), self.entropy
+            )
+        endpoint = metadata.token_endpoint
+        if profile.cert_file is not None and metadata.mtls_token_endpoint:
+            endpoint = metadata.mtls_token_endpoint
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "Content-Type": "application/x-www-form-urlencoded",
-            "DPoP": self.proof("POST", metadata.token_endpoint),
+            **self.binding("POST", endpoint),
         }
-        return Send("POST", metadata.token_endpoint, headers, urlencode(form).encode())
+        return Send("POST", endpoint, headers, urlencode(form).encode())
 
 
 def read_metadata(issuer: str, sent: Send, reply: Reply) -> Metadata:
@@ -132,26 +157,31 @@ def read_metadata(issuer: str, sent: Send, reply: Reply) -> Metadata:
     check_digest(reply)
     if document.get("issuer") != issuer:
         raise Distrusted(f"{sent.url}: the issuer is {document.get('issuer')!r}, the profile says {issuer!r}")
+    aliases = document.get("mtls_endpoint_aliases")
     endpoint = document.get("token_endpoint")
-    if not isinstance(endpoint, str) or url_faults(endpoint):
-        raise Distrusted(f"{sent.url}: the token endpoint {endpoint!r} is not a URL that secrets may be sent to")
+    alias = aliases.get("token_endpoint", "") if isinstance(aliases, dict) else ""
+    for url in (endpoint, alias or endpoint):
+        if not isinstance(url, str) or url_faults(url):
+            raise Distrusted(f"{sent.url}: the token endpoint {url!r} is not a URL that secrets may be sent to")
     return Metadata(
         issuer=issuer,
-        token_endpoint=endpoint,
+        token_endpoint=str(endpoint),
+        mtls_token_endpoint=str(alias),
         assertion_algorithms=_names(document, "token_endpoint_auth_signing_alg_values_supported"),
         dpop_algorithms=_names(document, "dpop_signing_alg_values_supported"),
     )
 
 
-def read_token(sent: Send, reply: Reply, started: int) -> Token:
-    """Read a token response. Raises Distrusted when it is not a DPoP-bound token that fits in a header."""
+def read_token(sent: Send, reply: Reply, started: int, scheme: str = "DPoP") -> Token:
+    """Read a token response. Raises Distrusted when it is not a token of this scheme that fits in a header."""
     check_digest(reply)
     document = parsed(reply.content) or {}
     value, kind, seconds = (document.get(name) for name in ("access_token", "token_type", "expires_in"))
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         raise Distrusted(f"{sent.url}: no access token in the response")
-    if not isinstance(kind, str) or kind.lower() != "dpop":
-        raise Distrusted(f"{sent.url}: the token is of type {kind!r}, not bound to the DPoP key")
+    if not isinstance(kind, str) or kind.lower() != scheme.lower():
+        bound = "the DPoP key" if scheme == "DPoP" else "the certificate"
+        raise Distrusted(f"{sent.url}: the token is of type {kind!r}, not bound to {bound}")
     if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0:
         seconds = _DEFAULT_SECONDS
     lifetime = seconds * SECOND

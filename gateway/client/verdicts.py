@@ -16,6 +16,11 @@ Verdict: TypeAlias = tuple[str, Literal["ok", "warn", "fail", "skipped"], str, s
 EXPIRY_WARNS = 30 * DAY
 
 _ASSERTION = (  # words of the error description, in the order in which they decide
+    (
+        "certificate",
+        "token",
+        "have this certificate (self-signed) or its name (of a known authority) registered; check that it is in its term",
+    ),
     ("aud", "audience", "the assertion's aud must be the issuer, as a string: set `issuer` to what the metadata say"),
     ("expired", "token", "set this machine's clock by NTP: the assertion is too old when it arrives"),
     ("ahead", "token", "set this machine's clock by NTP: it runs ahead of the gateway's"),

@@ -1,6 +1,6 @@
 """How do keys lie in files? One private JWK (RFC 7517) a file, `<job>-<version>.jwk`, mode 0600.
 
-Members beside RFC 7517: `job` and `version`. Thumbprints are those of RFC 7638.
+Members beside RFC 7517: `job`, `version` and `staged`. Thumbprints are those of RFC 7638.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gateway.errors import Misconfigured
 from gateway.keyring.keys import MAC_JOBS, SEAL_JOBS, Job, Key, Keyring, MacKey, SealKey, SigningKey, b64u, b64u_decode
 
 SECRET_SIZE = 32
+_OURS = frozenset({"job", "version", "staged"})  # members of a file beside those of RFC 7517
 
 
 def new(job: Job, version: int, entropy: Entropy) -> dict[str, Any]:
@@ -46,9 +47,27 @@ def write(directory: Path, jwk: dict[str, Any]) -> Path:
     return path
 
 
+def activate(path: Path) -> None:
+    """Use a staged key from the next start on: the file is written anew beside itself, then put in its place."""
+    jwk = json.loads(path.read_text())
+    jwk.pop("staged", None)
+    beside = path.with_suffix(".new")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(jwk, file, indent=1)
+        file.write("\n")
+    beside.replace(path)
+
+
+def retire(path: Path) -> Path:
+    """Put a key aside, into `retired/` beside it, where no start looks for keys."""
+    aside = path.parent / "retired"
+    aside.mkdir(mode=0o700, exist_ok=True)
+    return path.rename(aside / path.name)
+
+
 def thumbprint(jwk: dict[str, Any]) -> str:
     """RFC 7638 SHA-256 thumbprint, base64url."""
-    plain = {name: value for name, value in jwk.items() if name not in {"job", "version"}}
+    plain = {name: value for name, value in jwk.items() if name not in _OURS}
     return JWKRegistry.import_key(plain).thumbprint()
 
 
@@ -62,15 +81,19 @@ def parse(jwk: dict[str, Any]) -> Key:
     if type(version) is not int or not 1 <= version <= 255:  # noqa: PLR2004  the version is one byte of a sealed record
         msg = "'version' must be a whole number from 1 to 255"
         raise ValueError(msg)
+    staged = jwk.get("staged", False)
+    if not isinstance(staged, bool):
+        msg = "'staged' must be true or false"
+        raise ValueError(msg)  # noqa: TRY004  every fault of a key is a ValueError
     if job in MAC_JOBS or job in SEAL_JOBS:
         secret = b64u_decode(str(jwk.get("k", ""))) if jwk.get("kty") == "oct" else b""
         if len(secret) != SECRET_SIZE:
             msg = f"the job '{job}' needs an 'oct' key of 256 bits"
             raise ValueError(msg)
         if job in MAC_JOBS:
-            return MacKey(job, version, secret)
-        return SealKey(job, version, secret, AESGCMSIV(secret))
-    plain = {name: value for name, value in jwk.items() if name not in {"job", "version", "alg"}}
+            return MacKey(job, version, secret, staged)
+        return SealKey(job, version, secret, AESGCMSIV(secret), staged)
+    plain = {name: value for name, value in jwk.items() if name not in {*_OURS, "alg"}}
     try:
         key = cast("ECKey | OKPKey | OctKey", JWKRegistry.import_key(plain))
     except (JoseError, ValueError, KeyError, TypeError) as fault:
@@ -88,7 +111,7 @@ def parse(jwk: dict[str, Any]) -> Key:
     public = {
         name: str(value) for name, value in key.as_dict(private=False).items() if name in {"kty", "crv", "x", "y"}
     }
-    return SigningKey(job, version, kid, alg, private, {**public, "kid": kid, "alg": alg, "use": "sig"})
+    return SigningKey(job, version, kid, alg, private, {**public, "kid": kid, "alg": alg, "use": "sig"}, staged)
 
 
 def load(directory: Path, refused: frozenset[str] = frozenset()) -> Keyring:

@@ -48,6 +48,7 @@ class MacKey:
     job: Job
     version: int
     secret: bytes = field(repr=False)
+    staged: bool = False
 
     def mac(self, data: bytes) -> bytes:
         """32 bytes."""
@@ -62,6 +63,7 @@ class SealKey:
     version: int
     secret: bytes = field(repr=False)
     cipher: AESGCMSIV = field(repr=False, compare=False)
+    staged: bool = False
 
     def seal(self, plain: bytes, binding: bytes, entropy: Entropy) -> bytes:
         """Hide `plain`; it opens only with the same `binding`, which says where the bytes belong."""
@@ -90,6 +92,7 @@ class SigningKey:
     alg: str
     private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey = field(repr=False)
     public_jwk: Mapping[str, str] = field(repr=False)
+    staged: bool = False
 
     def sign(self, data: bytes) -> bytes:
         """The signature in JOSE form (RFC 7518 §3.4, RFC 8037): 64 bytes either way."""
@@ -105,6 +108,9 @@ Key = MacKey | SealKey | SigningKey
 class Keyring:
     """All keys of a deployment: for each job its live versions, newest first.
 
+    A *staged* version finds, opens and verifies (and is published) like any other, but nothing is made with it yet: so
+    every node knows a key before the first one uses it.
+
     Raises Misconfigured, naming every job for which no key, or a key of the wrong kind, was given.
     """
 
@@ -115,6 +121,8 @@ class Keyring:
             found = sorted((key for key in keys if key.job is job), key=lambda key: -key.version)
             if not found:
                 faults.append(f"keys: none for the job '{job}'. Make it with: nik-gateway keys new --job {job}")
+            elif all(key.staged for key in found):
+                faults.append(f"keys: those for the job '{job}' are staged. Use: nik-gateway keys activate --job {job}")
             faults.extend(
                 f"keys: '{job}' version {key.version} is of the wrong kind"
                 for key in found
@@ -130,18 +138,20 @@ class Keyring:
         self._signers = {job: of(job, SigningKey) for job in sorted(SIGN_JOBS)}
         if faults:
             raise Misconfigured(faults)
+        used = [*self._macs.values(), *self._signers.values(), *(list(held.values()) for held in self._seals.values())]
+        self._used = {held[0].job: next(key for key in held if not key.staged) for held in used}
 
     def macs(self, job: Job) -> list[MacKey]:
         """Every live version, newest first."""
         return self._macs[job]  # type: ignore[return-value]  # the constructor has checked the kind
 
     def mac(self, job: Job) -> MacKey:
-        """The newest version."""
-        return self._macs[job][0]  # type: ignore[return-value]
+        """The newest version that is used."""
+        return self._used[job]  # type: ignore[return-value]
 
     def sealer(self, job: Job) -> SealKey:
-        """The newest version, for sealing."""
-        return next(iter(self._seals[job].values()))  # type: ignore[return-value]
+        """The newest version that is used, for sealing."""
+        return self._used[job]  # type: ignore[return-value]
 
     def opener(self, job: Job, sealed: bytes) -> SealKey:
         """The version that sealed these bytes. Raises SealBroken when it is not on the ring."""
@@ -151,8 +161,12 @@ class Keyring:
         return key  # type: ignore[return-value]
 
     def signer(self, job: Job) -> SigningKey:
-        """The newest version."""
-        return self._signers[job][0]  # type: ignore[return-value]
+        """The newest version that is used."""
+        return self._used[job]  # type: ignore[return-value]
+
+    def signers(self, job: Job) -> list[SigningKey]:
+        """Every live version, newest first."""
+        return list(self._signers[job])  # type: ignore[arg-type]
 
     def public_jwks(self, job: Job) -> list[Mapping[str, str]]:
         """Public JWKs of every live version, newest first."""

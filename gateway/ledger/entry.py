@@ -40,6 +40,8 @@ class Kind(StrEnum):
     INTROSPECTION = "introspection"
     IMPORT = "import"
     START = "start"
+    DESTRUCTION = "destruction"
+    NEW_LOG = "new_log"
 
 
 KINDS: Mapping[Kind, str] = {
@@ -54,15 +56,17 @@ KINDS: Mapping[Kind, str] = {
     Kind.CLIENT: "A client or one of its keys was registered or changed.",
     Kind.APPROVAL: "A change that widens access was proposed, rejected or withdrawn.",
     Kind.DUTY: "A duty was delivered, somebody was reminded of it, or it suspended or restored an agreement.",
-    Kind.MONEY: "A prepaid balance was topped up, or an allowance or balance passed 80, 90 or 100 %.",
+    Kind.MONEY: "A balance was topped up, an exemption given or ended, or an allowance or balance passed 80, 90 or 100 %.",
     Kind.REVOCATION: "A client gave up a token of its own, or asked to give up one that was not good any more.",
     Kind.INTROSPECTION: "A resource server asked whether a token holds.",
     Kind.IMPORT: "Residents were imported into the register; the private part has counts and the file's digest.",
     Kind.START: "A gateway node started sealing.",
+    Kind.DESTRUCTION: "Private parts were destroyed by retention; its own private part tells which: kinds, before when, by whom.",
+    Kind.NEW_LOG: "Two persons declared a new log, as the database did not extend the kept one; `answer` tells the old head.",
 }
 
 
-class Leaf(msgspec.Struct, frozen=True):
+class Leaf(msgspec.Struct, frozen=True, gc=False):
     """The members of a leaf; its bytes are RFC 8785 over exactly these. Digests are base64url of SHA-256.
 
     `at` is RFC 3339 UTC with milliseconds; `actor` is `<partner>/<client>` or `house`; `answer` commits to the answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -13,7 +13,7 @@ from gateway.clock import SECOND
 from gateway.errors import Cause, Refused
 from gateway.keyring import SigningKey
 from gateway.keyring.keys import b64u
-from gateway.oauth.jose import JoseFault, PublicKey, parse_key, take_apart
+from gateway.oauth.jose import JoseFault, Jws, PublicKey, parse_key, take_apart
 
 LIFETIME = 300  # seconds
 DETAILS_TYPE = "nik_verification"
@@ -55,7 +55,12 @@ class TokenClaims(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
 
 
+class _Issuer(msgspec.Struct):
+    iss: str
+
+
 _decode = msgspec.json.Decoder(TokenClaims).decode
+_decode_issuer = msgspec.json.Decoder(_Issuer).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -71,15 +76,27 @@ class AccessToken:
     claim_names: Mapping[str, frozenset[str]] | None
 
 
+class External(Protocol):
+    """The port to the tokens of another issuer (see `oauth/external.py`)."""
+
+    @property
+    def issuer(self) -> str:
+        """Whose tokens these are."""
+
+    def parse(self, jws: Jws, ath: str) -> AccessToken:
+        """The contents of a token that names this issuer. Raises Refused, JoseFault, msgspec.MsgspecError."""
+
+
 class AccessTokens:
     """Issues and verifies the access tokens of one issuer for one resource; remembers those it has verified."""
 
     def __init__(self, issuer: str, resource: str, signer: SigningKey, public: list[Any]) -> None:
         self._issuer = issuer
-        self._resource = resource
+        self.resource = resource
         self._signer = signer
         self._keys: dict[str, PublicKey] = {jwk["kid"]: parse_key(jwk) for jwk in public}
         self._seen: dict[str, AccessToken] = {}
+        self.external: External | None = None
         header = {"typ": "at+jwt", "alg": signer.alg, "kid": signer.kid}
         self._header = b64u(_encode(header)).encode()
 
@@ -87,6 +104,14 @@ class AccessTokens:
         """The signed compact JWT of `claims`."""
         signed = self._header + b"." + b64u(_encode(claims)).encode()
         return (signed + b"." + b64u(self._signer.sign(signed)).encode()).decode()
+
+    def issued(self, token: AccessToken) -> bool:
+        """Whether it was this issuer that made a token which was verified here."""
+        return token.claims.iss == self._issuer
+
+    def forget(self) -> None:
+        """Look at every token anew: keys of another issuer have changed."""
+        self._seen.clear()
 
     def verify(self, token: str, now: int) -> AccessToken:
         """The token's contents. Raises Refused(INVALID_TOKEN)."""
@@ -106,6 +131,8 @@ class AccessTokens:
             jws, _ = take_apart(token)
             if jws.header.get("typ") not in {"at+jwt", "application/at+jwt"}:
                 raise Refused(Cause.INVALID_TOKEN, fault="typ must be at+jwt")
+            if self.external is not None and _decode_issuer(jws.payload).iss == self.external.issuer:
+                return self.external.parse(jws, ath)
             key = self._keys.get(str(jws.header.get("kid")))
             if key is None:
                 raise Refused(Cause.INVALID_TOKEN, fault="signed by an unknown key")
@@ -113,7 +140,7 @@ class AccessTokens:
             claims = _decode(jws.payload)
         except (JoseFault, msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
             raise Refused(Cause.INVALID_TOKEN, fault="not an access token of this gateway") from fault
-        if claims.iss != self._issuer or claims.aud != self._resource:
+        if claims.iss != self._issuer or claims.aud != self.resource:
             raise Refused(Cause.INVALID_TOKEN, fault="issued by or for somebody else")
         return access_token(claims, ath)
 

@@ -39,7 +39,9 @@ class Identifier:
         scheme, _, text = authorization[0].partition(" ")
         text = text.strip()
         if scheme.lower() not in {"dpop", "bearer"} or not text:
-            raise Refused(Cause.INVALID_TOKEN, fault="the Authorization scheme must be DPoP, or Bearer with a certificate")
+            raise Refused(
+                Cause.INVALID_TOKEN, fault="the Authorization scheme must be DPoP, or Bearer with a certificate"
+            )
         token = self._tokens.verify(text, self._clock.now())
         bound = token.claims.cnf
         if (bound.jkt is None) == (bound.x5t is None):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -69,14 +69,29 @@ def _refuse(detail: str) -> Refused:
 
 
 class ProofChecker:
-    """Checks proofs against one base URL; keeps the parsed headers of keys it has seen (a client repeats its own)."""
+    """Checks proofs against the gateway's own URLs; keeps the parsed headers of keys it has seen (a client repeats its own)."""
 
-    def __init__(self, base_url: str, clock: Clock, nonce_key: MacKey, *, nonce_required: bool = False) -> None:
-        """`base_url` is the configured one, without a path of its own or a trailing slash."""
+    def __init__(  # noqa: PLR0913  whose proofs, for which URLs, with which nonces
+        self,
+        base_url: str,
+        clock: Clock,
+        nonce_key: MacKey,
+        *,
+        nonce_required: bool = False,
+        other_url: str = "",
+        live_nonce_keys: Sequence[MacKey] = (),
+    ) -> None:
+        """`base_url` is the configured one, without a path of its own or a trailing slash.
+
+        `live_nonce_keys` are those whose nonces are taken beside those of `nonce_key`, which makes them.
+        `other_url` is the one for mutual TLS when that is another (RFC 8705 §5): a proof may be for either.
+        """
         self._base = base_url
+        self._bases = (base_url, other_url) if other_url else (base_url,)
         self._clock = clock
         self._nonce_key = nonce_key
-        self._nonce_required = nonce_required
+        self._nonce_keys = (nonce_key, *(key for key in live_nonce_keys if key is not nonce_key))
+        self.nonce_required = nonce_required
         self._keys: dict[str, PublicKey] = {}
         self._headers: dict[str, Mapping[str, Any]] = {}
 
@@ -112,7 +127,7 @@ class ProofChecker:
             raise _refuse("the proof is outside its own nbf and exp")
         if ath is not None and claims.ath != ath:
             raise _refuse("ath is not the hash of the access token")
-        if self._nonce_required or claims.nonce is not None:
+        if self.nonce_required or claims.nonce is not None:
             self._check_nonce(claims.nonce, now)
         return Proof(key.thumbprint, proof_id(key.thumbprint, claims.jti, int(issued) + 2 * SKEW, "dpop"))
 
@@ -134,17 +149,13 @@ class ProofChecker:
     def _same_url(self, htu: str, path: str) -> bool:
         """RFC 9449 §4.3 item 9: without query and fragment, after syntax- and scheme-based normalisation (RFC 3986 §6.2)."""
         try:
-            return bool(_uri(htu)) and _normal(htu) == _normal(self._base + path)
+            return bool(_uri(htu)) and _normal(htu) in [_normal(base + path) for base in self._bases]
         except ValueError:
             return False
 
     def nonce(self) -> str:
         """A fresh nonce: the minute it was made in, and a MAC over it; no state, valid on every node."""
-        return self._nonce_at(self._clock.now() // SECOND)
-
-    def _nonce_at(self, second: int) -> str:
-        moment = second.to_bytes(5, "big")
-        return b64u(moment + self._nonce_key.mac(b"dpop nonce" + moment)[:16])
+        return _nonce_at(self._clock.now() // SECOND, self._nonce_key)
 
     def _check_nonce(self, nonce: str | None, now: int) -> None:
         if nonce:
@@ -153,6 +164,13 @@ class ProofChecker:
             except (ValueError, UnicodeError):
                 second = -1
             age = now // SECOND - second
-            if second >= 0 and -1 <= age <= NONCE_LIFE and nonce == self._nonce_at(second):
-                return
+            if second >= 0 and -1 <= age <= NONCE_LIFE:
+                for key in self._nonce_keys:
+                    if nonce == _nonce_at(second, key):
+                        return
         raise Refused(Cause.USE_DPOP_NONCE)
+
+
+def _nonce_at(second: int, key: MacKey) -> str:
+    moment = second.to_bytes(5, "big")
+    return b64u(moment + key.mac(b"dpop nonce" + moment)[:16])

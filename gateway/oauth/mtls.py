@@ -17,6 +17,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import (
     ClientVerifier,
@@ -38,7 +40,15 @@ METHODS = (TLS, SELF_SIGNED)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = 16_384  # bytes of a certificate that anyone may send
 # What cryptography raises for certificates that are none, or whose extensions are at odds with RFC 5280.
-_UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion)
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    CryptographyDeprecationWarning,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    x509.InvalidVersion,
+)
 
 
 class CertificateFault(GatewayError):

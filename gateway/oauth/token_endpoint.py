@@ -8,24 +8,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 from authlib.oauth2.base import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer, ClientCredentialsGrant, ClientMixin, OAuth2Request
-from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, InvalidScopeError
+from authlib.oauth2.rfc6749.errors import (
+    InvalidClientError,
+    InvalidRequestError,
+    InvalidScopeError,
+    UnauthorizedClientError,
+)
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
 from gateway.clock import SECOND, Clock, Entropy
 from gateway.errors import Cause, Refused
 from gateway.keyring.keys import b64u
-from gateway.oauth import assertion
+from gateway.oauth import assertion, mtls
 from gateway.oauth.access_token import DETAILS_TYPE, LIFETIME, AccessTokens, Confirmation, Details, TokenClaims
-from gateway.oauth.client import Client, ProofId
+from gateway.oauth.client import INTROSPECT, Client, ProofId
 from gateway.oauth.dpop import ProofChecker
+from gateway.oauth.mtls import Authorities, Certificate, CertificateFault
 
 PATH = "/oauth2/token"
+AUTH_METHODS = ["private_key_jwt", *mtls.METHODS]
+"""How clients authenticate, at every endpoint of the authorization server."""
 _details = msgspec.json.Decoder(list[Details])
+_ASSERTION = frozenset({"client_assertion", "client_assertion_type"})
+# One text for every cause, so that nobody learns who is registered and by which name.
+_NOT_ITS_OWN = (
+    "no such client, or this certificate is not its own: it must be the registered one (self_signed_tls_client_auth), or "
+    "bear exactly the registered name and come from an authority of this gateway (tls_client_auth), and be in its term"
+)
 
 
 class InvalidDpopProofError(OAuth2Error):  # type: ignore[misc]  # authlib is untyped
@@ -72,16 +87,26 @@ class _Registered(ClientMixin):  # type: ignore[misc]  # authlib is untyped
         return grant_type == "client_credentials"
 
 
-class _TokenRequest(OAuth2Request):  # type: ignore[misc]
-    """One request on its way through authlib, with what the rules need and what they find."""
+class ClientRequest(OAuth2Request):  # type: ignore[misc]
+    """One request of a client on its way through authlib, with what the rules need and what they find.
 
-    def __init__(self, form: Mapping[str, str], dpop: list[str], client: Client | None) -> None:
+    `proofs` and `key` (the thumbprint of the key that made the assertion) are found by authentication.
+    """
+
+    def __init__(
+        self,
+        form: Mapping[str, str],
+        dpop: list[str],
+        client: Client | None,
+        certificate: Certificate | None = None,
+    ) -> None:
         # The address is not used; the scheme is: authlib's own check for TLS is made by `config` for the issuer.
         super().__init__("POST", f"https://gateway.invalid{PATH}")
         self.payload = BasicOAuth2Payload(dict(form))
         self.fields = form
         self.dpop = dpop
         self.registered = client
+        self.certificate = certificate
         self.agreed: Mapping[str, AbstractSet[str]] | None = None
         self.proofs: list[ProofId] = []
         self.key = ""
@@ -89,7 +114,7 @@ class _TokenRequest(OAuth2Request):  # type: ignore[misc]
 
 
 class _Grant(ClientCredentialsGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = ["private_key_jwt"]  # noqa: RUF012  authlib's way to say it
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         return 200, self.server.issue(self.request), []
@@ -106,7 +131,9 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         proofs: ProofChecker,
         clock: Clock,
         entropy: Entropy,
+        authorities: Authorities | None = None,
     ) -> None:
+        """`authorities` vouch for the certificates of `tls_client_auth` clients; without any there are no such clients."""
         super().__init__()
         self._issuer = issuer
         self._resource = resource
@@ -114,7 +141,10 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         self._proofs = proofs
         self._clock = clock
         self._entropy = entropy
+        self._authorities = authorities or Authorities(())
         self.register_client_auth_method("private_key_jwt", self._authenticate)
+        for method in mtls.METHODS:
+            self.register_client_auth_method(method, partial(self._authenticate_by_certificate, method))
         self.register_grant(_Grant)
 
     def grant(
@@ -123,12 +153,15 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         dpop: list[str],
         client: Client | None,
         agreed: Mapping[str, AbstractSet[str]] | None = None,
+        certificate: Certificate | None = None,
     ) -> Grant:
         """Decide a token request. `client` is whoever `claimed_client` named, or None when there is no such client.
 
+        `certificate` is the one that the request's connection was made with.
+
         `agreed` maps the purposes of its agreements to their claims; details beyond them are refused, unless it is None.
         """
-        request = _TokenRequest(form, dpop, client)
+        request = ClientRequest(form, dpop, client, certificate)
         request.agreed = agreed
         status, body = self.create_token_response(request)
         return Grant(status, body, tuple(request.proofs), request.token)
@@ -146,7 +179,7 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
     def query_client(self, client_id: str) -> None:
         """Clients come with the request: reading them is not authlib's job here."""
 
-    def create_oauth2_request(self, request: _TokenRequest) -> _TokenRequest:
+    def create_oauth2_request(self, request: ClientRequest) -> ClientRequest:
         """The request is made by `grant`."""
         return request
 
@@ -167,14 +200,19 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
     def validate_requested_scope(self, scope: str | None) -> None:
         """Scopes are validated per client, in `issue`."""
 
-    def _authenticate(self, query_client: Any, request: _TokenRequest) -> _Registered:  # noqa: ANN401, ARG002
+    def _authenticate(self, query_client: Any, request: ClientRequest) -> _Registered | None:  # noqa: ANN401, ARG002
         form = request.fields
+        if request.certificate is not None and not _ASSERTION & form.keys():
+            return None
         if form.get("client_assertion_type") != assertion.TYPE or not form.get("client_assertion"):
             raise InvalidClientError(
-                description=f"client_assertion with client_assertion_type {assertion.TYPE} is needed"
+                description=f"client_assertion with client_assertion_type {assertion.TYPE} is needed, "
+                "or client_id with a TLS client certificate"
             )
         if request.registered is None:
-            raise InvalidClientError(description="no such client, or its key did not make this assertion")
+            raise InvalidClientError(
+                description="no such client, or it is suspended, or its key did not make this assertion"
+            )
         if form.get("client_id", request.registered.client_id) != request.registered.client_id:
             raise InvalidClientError(description="client_id is not the subject of the assertion")
         try:
@@ -187,15 +225,45 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         request.client = registered
         return registered
 
-    def issue(self, request: _TokenRequest) -> dict[str, Any]:
-        """The token response (RFC 6749 §5.1, RFC 9449 §5, RFC 9396 §7)."""
-        client: Client = request.client.record
-        scopes = self._scopes(client, request.fields.get("scope"))
-        if request.fields.get("resource", self._resource) != self._resource:
-            error = InvalidRequestError(description=f"the only resource here is {self._resource}")
-            error.error = "invalid_target"  # RFC 8707 §2
-            raise error
-        details = self._details(request.fields.get("authorization_details"), request.agreed)
+    def _authenticate_by_certificate(
+        self,
+        method: str,
+        query_client: Any,  # noqa: ANN401, ARG002  authlib's signature
+        request: ClientRequest,
+    ) -> _Registered | None:
+        """RFC 8705 §2; a request that holds an assertion too would authenticate twice (RFC 6749 §2.3)."""
+        client, certificate = request.registered, request.certificate
+        if certificate is None or _ASSERTION & request.fields.keys():
+            return None
+        if not request.fields.get("client_id"):
+            raise InvalidClientError(description="client_id is needed beside a certificate")
+        if client is None or client.auth_method not in mtls.METHODS:
+            raise InvalidClientError(description=_NOT_ITS_OWN)
+        if client.auth_method != method:
+            return None
+        now = self._clock.now()
+        try:
+            mtls.authenticate(certificate, method, client.name, client.certificates.keys(), self._authorities, now)
+        except CertificateFault as fault:
+            raise InvalidClientError(description=_NOT_ITS_OWN) from fault
+        kid = client.certificates.get(certificate.thumbprint, "")
+        if client.expiries.get(kid, now + 1) <= now:
+            raise InvalidClientError(description=_NOT_ITS_OWN)
+        request.key = client.keys[kid].thumbprint if kid else ""
+        registered = _Registered(client)
+        request.client = registered
+        return registered
+
+    def _bind(self, client: Client, request: ClientRequest) -> tuple[Confirmation, str]:
+        """What the token is bound to, and its type: one binding, the one that the client is registered for."""
+        if client.sender_constraint == "mtls":
+            if request.certificate is None:
+                raise InvalidRequestError(description="this client's tokens are bound to its certificate: none came")
+            if request.dpop:
+                raise InvalidRequestError(
+                    description="this client's tokens are bound to its certificate: send no proof"
+                )
+            return Confirmation(x5t=request.certificate.thumbprint), "Bearer"
         try:
             proof = self._proofs.check(request.dpop, "POST", PATH, None)
         except Refused as refused:
@@ -203,6 +271,18 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
                 raise UseDpopNonceError(description="use the nonce of the DPoP-Nonce header") from refused
             raise InvalidDpopProofError(description=str(refused.refusal.facts["fault"])) from refused
         request.proofs.append(proof.id)
+        return Confirmation(jkt=proof.thumbprint), "DPoP"
+
+    def issue(self, request: ClientRequest) -> dict[str, Any]:
+        """The token response (RFC 6749 §5.1, RFC 9449 §5, RFC 8705 §3, RFC 9396 §7)."""
+        client: Client = request.client.record
+        scopes = self._scopes(client, request.fields.get("scope"))
+        if request.fields.get("resource", self._resource) != self._resource:
+            error = InvalidRequestError(description=f"the only resource here is {self._resource}")
+            error.error = "invalid_target"  # RFC 8707 §2
+            raise error
+        details = self._details(request.fields.get("authorization_details"), request.agreed)
+        bound, token_type = self._bind(client, request)
         now = self._clock.now() // SECOND
         request.token = TokenClaims(
             iss=self._issuer,
@@ -213,14 +293,14 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
             iat=now,
             exp=now + LIFETIME,
             scope=" ".join(sorted(scopes)),
-            cnf=Confirmation(jkt=proof.thumbprint),
+            cnf=bound,
             partner=client.partner,
             authorization_details=details,
             key=request.key,
         )
         response: dict[str, Any] = {
             "access_token": self._tokens.issue(request.token),
-            "token_type": "DPoP",
+            "token_type": token_type,
             "expires_in": LIFETIME,
             "scope": request.token.scope,
         }
@@ -230,9 +310,12 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
 
     @staticmethod
     def _scopes(client: Client, scope: str | None) -> frozenset[str]:
-        asked = frozenset((scope or "").split()) or client.scopes
-        if not asked <= client.scopes:
-            raise InvalidScopeError(description=f"this client may ask for: {' '.join(sorted(client.scopes))}")
+        granted = client.scopes - {INTROSPECT}
+        if not granted:
+            raise UnauthorizedClientError(description="a resource server gets no tokens")
+        asked = frozenset((scope or "").split()) or granted
+        if not asked <= granted:
+            raise InvalidScopeError(description=f"this client may ask for: {' '.join(sorted(granted))}")
         if {"partners.write", "partners.approve"} <= asked:
             raise InvalidScopeError(description="partners.write and partners.approve never go in one token")
         return asked
@@ -247,12 +330,14 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
             raise InvalidAuthorizationDetailsError(description="a JSON array of known objects is needed") from fault
         if not details or any(detail.type != DETAILS_TYPE for detail in details):
             raise InvalidAuthorizationDetailsError(description=f"the only type here is {DETAILS_TYPE}")
-        if not all(detail.purposes for detail in details):
-            raise InvalidAuthorizationDetailsError(description="purposes are needed in every object")
+        if not all(detail.purposes and detail.claims != [] for detail in details):
+            text = "purposes are needed in every object; claims, where they are given, are some"
+            raise InvalidAuthorizationDetailsError(description=text)
         if agreed is not None:
             for detail in details:
                 bounds = {claim for name in detail.purposes for claim in agreed.get(name, ())}
-                if not agreed.keys() >= set(detail.purposes) or not bounds >= set(detail.claims):
+                claims = () if detail.claims is msgspec.UNSET else detail.claims
+                if not agreed.keys() >= set(detail.purposes) or not bounds >= set(claims):
                     text = "purposes and claims must be those of the agreement"
                     raise InvalidAuthorizationDetailsError(description=text)
         return details

@@ -10,8 +10,11 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from gateway.partners.table import Table
 
@@ -69,6 +72,9 @@ def _read_tls_name(table: Table, method: str) -> tuple[str, str] | None:
     named = [(key, table.text(key)) for key in TLS_NAMES if table.has(key)]
     if method == TLS and len(named) != 1:
         table.faults.add(table.path("tls_client_auth_…"), f"exactly one of {', '.join(TLS_NAMES)} is needed")
+    for key, value in named:
+        if fault := _fault_of_name(key, value):
+            table.faults.add(table.path(key), fault)
     if method != TLS and named:
         table.faults.add(table.path(named[0][0]), f"belongs to {TLS} alone")
     return named[0] if named else None
@@ -84,6 +90,8 @@ def _read_keys(table: Table, method: str) -> tuple[Mapping[str, object], ...]:
             entry.faults.add(entry.here, fault)
         elif method == SELF_SIGNED_TLS and not jwk.get("x5c"):
             entry.faults.add(entry.path("x5c"), f"missing — {SELF_SIGNED_TLS} compares the certificate")
+        elif "x5c" in jwk and (fault := _fault_of_certificate(jwk)):
+            entry.faults.add(entry.path("x5c"), fault)
         keys.append(jwk)
     kids = [jwk.get("kid") for jwk in keys]
     if any(kids.count(kid) > 1 for kid in kids):
@@ -127,6 +135,50 @@ def _fault_of_material(kind: object, jwk: Mapping[str, object]) -> str:
         if int.from_bytes(_octets(jwk, "n")).bit_length() < _RSA_LEAST or exponent < 3 or exponent % 2 == 0:  # noqa: PLR2004
             return "an RSA key needs 2048 bits or more and an odd exponent"
     return ""
+
+
+def _fault_of_name(member: str, value: str) -> str:
+    """Why no certificate could ever be known by this name, empty when one could."""
+    if not value:
+        return ""  # said already: it is missing
+    try:
+        if member == "tls_client_auth_subject_dn":
+            x509.Name.from_rfc4514_string(value)
+        elif member == "tls_client_auth_san_ip":
+            ip_address(value)
+    except ValueError:
+        return (
+            "is no address"
+            if member.endswith("ip")
+            else "is no distinguished name as RFC 4514 writes it: CN=…,O=…,C=ID"
+        )
+    return ""
+
+
+def _fault_of_certificate(jwk: Mapping[str, object]) -> str:
+    """RFC 7517 §4.7: the first certificate of the chain is that of the key; empty when it is."""
+    chain = jwk["x5c"]
+    first = chain[0] if isinstance(chain, list) and chain else None
+    try:
+        der = base64.b64decode(first, validate=True) if isinstance(first, str) else b""
+        members = _members_of(x509.load_der_x509_certificate(der).public_key())
+    except (ValueError, UnsupportedAlgorithm):
+        return "holds no certificate (DER in base64)"
+    same = members and members.keys() <= jwk.keys() and all(_octets(jwk, name) == members[name] for name in members)
+    return "" if same else "its certificate is that of another key"
+
+
+def _members_of(key: object) -> dict[str, bytes]:
+    """The members of a JWK (RFC 7518 §6, RFC 8037 §2) that tell this key; empty for a kind that serves no client."""
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return {"x": key.public_bytes_raw()}
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        point = key.public_numbers()
+        return {"x": point.x.to_bytes(_P256), "y": point.y.to_bytes(_P256)}
+    if isinstance(key, rsa.RSAPublicKey):
+        numbers = key.public_numbers()
+        return {name: one.to_bytes(-(-one.bit_length() // 8)) for name, one in (("n", numbers.n), ("e", numbers.e))}
+    return {}
 
 
 def _octets(jwk: Mapping[str, object], member: str) -> bytes:

@@ -92,9 +92,9 @@ def duties_due(agreement: Agreement, at: int) -> dict[str, date]:
         first, months = date.fromisoformat(duty["due"]), int(duty["every_months"])
         # One step back from the floor, for the day of the month may lie before or after today's.
         count = max(0, ((today.year - first.year) * 12 + today.month - first.month) // months - 1)
-        while _months_after(first, count * months) < today:
+        while months_after(first, count * months) < today:
             count += 1
-        due[name] = _months_after(first, count * months)
+        due[name] = months_after(first, count * months)
     return due
 
 
@@ -192,8 +192,8 @@ def _shown_purpose(terms: PurposeTerms, suspended: frozenset[str]) -> dict[str, 
     }
 
 
-def _months_after(day: date, months: int) -> date:
-    """`day` some months later; a day that the month does not have becomes its last."""
+def months_after(day: date, months: int) -> date:
+    """The day some months later; where the month does not have it, the month's last."""
     years, month = divmod(day.month - 1 + months, 12)
     for last in (day.day, 30, 29, 28):
         try:

@@ -81,7 +81,8 @@ class ClientsOf:
             partner = _partner_of(connection, client_id)
             if _is_suspended(connection, client_id):
                 return
-            _put_state(connection, client_id, suspended=True, reason=reason, not_before=now)
+            row = (client_id, True, reason, now)
+            put_many(connection, client_states, [row], ("suspended", "reason", "not_before"))
             self._seal(connection, now, partner, actor, {"client": client_id, "change": "suspend", "reason": reason})
 
     def resume(self, client_id: str, *, proposer: str, approver: str) -> None:
@@ -95,7 +96,9 @@ class ClientsOf:
             partner = _partner_of(connection, client_id)
             if not _is_suspended(connection, client_id):
                 return
-            _put_state(connection, client_id, suspended=False, reason="", not_before=now)
+            connection.execute(
+                client_states.update().where(client_states.c.client_id == client_id).values(suspended=False, reason="")
+            )
             private = {"client": client_id, "change": "resume"}
             self._seal(connection, now, partner, f"{proposer}+{approver}", private)
 
@@ -133,8 +136,3 @@ def _partner_of(connection: Connection, client_id: str) -> str:
 def _is_suspended(connection: Connection, client_id: str) -> bool:
     found = connection.execute(select(client_states.c.suspended).where(client_states.c.client_id == client_id)).scalar()
     return bool(found)
-
-
-def _put_state(connection: Connection, client_id: str, *, suspended: bool, reason: str, not_before: int) -> None:
-    row = (client_id, suspended, reason, not_before)
-    put_many(connection, client_states, [row], ("suspended", "reason", "not_before"))

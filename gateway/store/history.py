@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
@@ -19,12 +19,16 @@ from gateway.store.tables import epochs
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that was changed: of which kind, by whom, and what the private part keeps of it (digests, not data)."""
+    """One thing that was changed: of which kind, by whom, and what the private part keeps of it (digests, not data).
+
+    `answer` is what the leaf commits to in public.
+    """
 
     kind: str
     actor: str
     private: Mapping[str, object]
     agreement: str = ""
+    answer: Mapping[str, object] = field(default_factory=dict)
 
 
 def write_history(connection: Connection, changes: Sequence[Change], now: int, entropy: Entropy) -> None:
@@ -44,7 +48,7 @@ def _entry(change: Change, now: int, entropy: Entropy) -> Entry:
         actor=change.actor,
         agreement=change.agreement,
         purpose="",
-        answer=digest({}),
+        answer=digest(change.answer),
         request=request_digest(entropy.bytes(32), b""),
         private=private_bytes(entropy.bytes(32), change.private),
     )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
 
 from gateway.errors import LedgerFault
-from gateway.ledger.check import Head, StoredEntry
+from gateway.ledger.check import Head, Row, StoredEntry, TileRow, text_id
+from gateway.ledger.proof import Tree
 from gateway.store.engine import Database
-from gateway.store.tables import ledger_entries, ledger_head
+from gateway.store.ledger_tiles import tiles_of
+from gateway.store.tables import house_facts, ledger_entries, ledger_head, ledger_tiles
 
 PAGE = 5_000
+TILE_PAGE = 200
+ORIGIN = "ledger.origin"  # the house's fact: the origin that was declared last
 _head = select(ledger_head.c.size, ledger_head.c.frontier).where(ledger_head.c.one == 1)
 
 
@@ -22,7 +27,58 @@ def read_head(connection: Connection) -> Head:
     row = connection.execute(_head).one_or_none()
     if row is None:
         raise LedgerFault(-1, "the head is missing")
-    return Head(row.size, bytes(row.frontier))
+    if not isinstance(row.frontier, bytes):
+        raise LedgerFault(-1, "the head's frontier is not bytes")
+    return Head(row.size, row.frontier)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The whole ledger as it stood at one moment."""
+
+    head: Head
+    pages: Iterator[Sequence[Row]]
+    tiles: Iterator[TileRow]
+
+
+class MomentOf:
+    """See `keeper.Moment`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def head(self) -> Head:
+        """See `Moment.head`."""
+        return read_head(self._connection)
+
+    @property
+    def origin(self) -> str:
+        """See `Moment.origin`."""
+        wanted = select(house_facts.c.value).where(house_facts.c.name == ORIGIN)
+        return self._connection.execute(wanted).scalar_one_or_none() or ""
+
+    def tree(self, size: int) -> Tree:
+        """See `Moment.tree`."""
+        return Tree(tiles_of(self._connection), size)
+
+    def leaf(self, index: int) -> bytes:
+        """The leaf of an entry. Raises LedgerFault when it is gone."""
+        wanted = select(ledger_entries.c.leaf).where(ledger_entries.c.leaf_index == index)
+        leaf = self._connection.execute(wanted).scalar_one_or_none()
+        if leaf is None:
+            raise LedgerFault(index, "missing")
+        return bytes(leaf)
+
+    def find(self, id: str) -> tuple[int, bytes] | None:
+        """See `Moment.find`."""
+        try:
+            raw = UUID(id).bytes
+        except ValueError:
+            return None
+        columns = ledger_entries.c
+        row = self._connection.execute(select(columns.leaf_index, columns.leaf).where(columns.id == raw)).one_or_none()
+        return (row.leaf_index, bytes(row.leaf)) if row else None
 
 
 class LedgerOf:
@@ -30,12 +86,24 @@ class LedgerOf:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        mark = "%s" if database.dialect == "postgresql" else "?"
         self._page = (
-            select(ledger_entries)
-            .where(ledger_entries.c.leaf_index > bindparam("after"))
-            .order_by(ledger_entries.c.leaf_index)
-            .limit(PAGE)
+            f"SELECT leaf_index, id, leaf, private FROM ledger_entries WHERE leaf_index > {mark} "  # noqa: S608  our own
+            f"ORDER BY leaf_index LIMIT {PAGE}"
         )
+        self._tile_page = (
+            select(ledger_tiles)
+            .where(
+                (ledger_tiles.c.level > bindparam("level"))
+                | ((ledger_tiles.c.level == bindparam("level")) & (ledger_tiles.c.number > bindparam("number")))
+            )
+            .order_by(ledger_tiles.c.level, ledger_tiles.c.number)
+            .limit(TILE_PAGE)
+        )
+
+    def guard(self, admit: Callable[[int], None]) -> None:
+        """Have `Keeper.admit` asked inside every transaction of this process that appends."""
+        self._database.engine.update_execution_options(admit=admit)
 
     def head(self) -> Head:
         """The head as it stands."""
@@ -43,23 +111,49 @@ class LedgerOf:
             return read_head(connection)
 
     @contextmanager
+    def moment(self) -> Iterator[MomentOf]:
+        """See `keeper.Log.moment`."""
+        with self._snapshot() as connection:
+            yield MomentOf(connection)
+
+    @contextmanager
+    def stored(self) -> Iterator[Stored]:
+        """Everything that a check looks at, from one moment: what is appended meanwhile is not seen."""
+        with self._snapshot() as connection:
+            yield Stored(read_head(connection), self._pages(connection), self._tiles(connection))
+
+    @contextmanager
     def snapshot(self) -> Iterator[tuple[Head, Iterator[StoredEntry]]]:
-        """(head, every entry that it should count), from one moment: what is appended meanwhile is not seen."""
+        """(head, every entry that it should count), from one moment."""
+        with self.stored() as stored:
+            rows = (row for page in stored.pages for row in page)
+            yield stored.head, (StoredEntry(index, text_id(id), leaf, private) for index, id, leaf, private in rows)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
         with self._database.reading() as connection:
             if self._database.dialect == "postgresql":
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            head = read_head(connection)
+                connection.rollback()
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ"
+                )  # of this connection, until it is given back
+            yield connection
 
-            def entries() -> Iterator[StoredEntry]:
-                after = -1
-                while rows := connection.execute(self._page, {"after": after}).all():
-                    for index, id, leaf, private in rows:
-                        yield StoredEntry(index, _uuid(bytes(id)), bytes(leaf), private and bytes(private))
-                    after = rows[-1].leaf_index
+    @contextmanager
+    def stretch(self) -> Iterator[tuple[MomentOf, Callable[[int], Iterator[Sequence[Row]]]]]:
+        """(the ledger at one moment, what gives its pages from an index on)."""
+        with self._snapshot() as connection:
+            yield MomentOf(connection), lambda first: self._pages(connection, first - 1)
 
-            yield head, entries()
+    def _pages(self, connection: Connection, after: int = -1) -> Iterator[Sequence[Row]]:
+        cursor = connection.connection.cursor()
+        while rows := cursor.execute(self._page, (after,)).fetchall():
+            yield rows
+            after = rows[-1][0]
 
-
-def _uuid(raw: bytes) -> str:
-    """The text of an id; of a damaged one, its bytes, so that the check can name it."""
-    return str(UUID(bytes=raw)) if len(raw) == 16 else raw.hex()  # noqa: PLR2004  the size of a UUID
+    def _tiles(self, connection: Connection) -> Iterator[TileRow]:
+        at = (-1, 0)
+        while rows := connection.execute(self._tile_page, {"level": at[0], "number": at[1]}).all():
+            for row in rows:
+                yield row.level, row.number, row.hashes, row.root
+            at = (rows[-1].level, rows[-1].number)

@@ -19,16 +19,22 @@ from gateway.ledger.canonical import digest
 from gateway.ledger.entry import Kind
 from gateway.oauth.client import Client
 from gateway.oauth.jose import parse_key
+from gateway.oauth.mtls import SELF_SIGNED, certificate, parse_name, registered_certificate
+from gateway.partners import lifecycle
 from gateway.partners.agreement import Agreement, Partner, State
-from gateway.partners.terms import Row, from_document, to_document
+from gateway.partners.approvals import require_other_person
+from gateway.partners.purposes import PurposeCatalogue
+from gateway.partners.terms import Row, from_document
+from gateway.store.agreements import change, open_account, put_version, versions_of
 from gateway.store.clients import read_validity
+from gateway.store.credentials import enrol, expiries, person_of
+from gateway.store.deeds import PARTNER_SCOPES, STAFF, Books, Deed
 from gateway.store.engine import Database, put_many
 from gateway.store.history import Change, bump, write_history
-from gateway.store.tables import accounts, agreement_versions, clients, epochs, partners
+from gateway.store.tables import agreement_versions, clients, drafts, epochs, exemptions, partners
 from gateway.verification.standing import HOUSE, Standing, partner_scope
 
-PARTNER_SCOPES = ("nik.verify",)
-STAFF = "dukcapil"  # whom the clients of administrators, auditors and regency offices belong to
+__all__ = ["STAFF", "Imported", "PartnersOf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,21 @@ class PartnersOf:
         row = connection.execute(select(clients).where(clients.c.client_id == client_id)).one_or_none()
         if row is None:
             return None
-        keys = {key.kid: key for key in (parse_key(jwk) for jwk in json.loads(row.keys)["keys"])}
-        client = Client(row.client_id, row.partner, row.auth_method, keys, frozenset(row.scopes.split()))
+        jwks = json.loads(row.keys)["keys"]
+        keys = {key.kid: key for key in map(parse_key, jwks)}
+        name = json.loads(row.certificate_name)
+        client = Client(
+            row.client_id,
+            row.partner,
+            row.auth_method,
+            keys,
+            frozenset(row.scopes.split()),
+            person=person_of(connection, client_id),
+            expiries=expiries(connection, client_id),
+            sender_constraint=row.sender_constraint,
+            name=parse_name(*name) if name else None,
+            certificates={certificate(der).thumbprint: parse_key(jwk).kid for jwk, der in _certificates(jwks)},
+        )
         partner = self._partner(connection, row.partner)
         named = {name for one in partner.agreements for name in _named(one)}
         principals = {
@@ -66,6 +85,13 @@ class PartnersOf:
         counts = {partner_scope(one.id): one.epoch for one in (partner, *principals.values())}
         house = connection.execute(select(epochs.c.count).where(epochs.c.scope == HOUSE)).scalar()
         return Standing(client, partner, {HOUSE: house or 0, **counts}, principals, validity)
+
+    @staticmethod
+    def certificates(connection: Connection) -> list[bytes]:
+        """The self-signed certificates (DER) that clients have registered."""
+        method = clients.c.auth_method == SELF_SIGNED
+        sets = connection.execute(select(clients.c["keys"]).where(method)).scalars()
+        return [der for text in sets for _, der in _certificates(json.loads(text)["keys"])]
 
     @staticmethod
     def _partner(connection: Connection, id: str) -> Partner:
@@ -99,12 +125,12 @@ class PartnersOf:
         _two_persons(proposer, approver)
         with self._database.sealing() as (connection, now):
             changes: list[Change] = []
-            done = [self._take(connection, row, f"{proposer}+{approver}", changes, balances or {}) for row in rows]
+            done = [self._take(connection, now, row, f"{proposer}+{approver}", changes, balances or {}) for row in rows]
             write_history(connection, changes, now, self._entropy)
         return done
 
-    def _take(
-        self, connection: Connection, row: Row, actor: str, changes: list[Change], balances: Mapping[str, int]
+    def _take(  # noqa: PLR0913  what an import is made of
+        self, connection: Connection, now: int, row: Row, actor: str, changes: list[Change], balances: Mapping[str, int]
     ) -> Imported:
         entry, agreement = row.partner, row.agreement
         if entry is None or agreement is None:
@@ -118,11 +144,12 @@ class PartnersOf:
             changes.append(
                 Change(Kind.PARTNER, actor, {"partner": entry.id, "after": b64u(digest([entry.name, entry.kind]))})
             )
+        if entry.exemption:
+            given = (entry.id, str(entry.exemption["ground"]), str(entry.exemption["proof"]))
+            put_many(connection, exemptions, [given], ("ground", "proof"))
         self._take_clients(connection, row, actor, changes)
         outcome, version = self._take_version(connection, agreement, actor, changes)
-        opening = balances.get(agreement.id, 0)
-        if connection.execute(select(accounts.c.id).where(accounts.c.id == agreement.id)).first() is None:
-            put_many(connection, accounts, [(agreement.id, 0, 0, 0, 0, 0, opening)])
+        open_account(connection, agreement.id, entry.id, now, balances.get(agreement.id, 0))
         if len(changes) > before:
             bump(connection, partner_scope(entry.id))
         return Imported(agreement.id, entry.id, version, agreement.digest, outcome)
@@ -135,37 +162,36 @@ class PartnersOf:
             if held is not None and held.partner != client.partner:
                 msg = f"client {client.client_id} belongs to another partner"
                 raise ValueError(msg)
-            if held is not None and (held.auth_method, held.keys) == (client.auth_method, keys):
+            known = (client.auth_method, keys, client.sender_constraint, json.dumps(client.tls or ()))
+            before = held and (held.auth_method, held.keys, held.sender_constraint, held.certificate_name)
+            if known == before:
                 continue
+            method, _, *binding = known
             put_many(
                 connection,
                 clients,
-                [(client.client_id, client.partner, client.auth_method, " ".join(PARTNER_SCOPES), keys)],
-                ("auth_method", "keys"),
+                [(client.client_id, client.partner, method, " ".join(PARTNER_SCOPES), keys, *binding)],
+                ("auth_method", "keys", "sender_constraint", "certificate_name"),
             )
-            digests = {"before": _digest(held.keys) if held else "", "after": _digest(keys)}
+            digests = {"before": _digest(json.dumps(before)) if held else "", "after": _digest(json.dumps(known))}
             changes.append(Change(Kind.CLIENT, actor, {"client": client.client_id, **digests}))
 
     @staticmethod
     def _take_version(
         connection: Connection, agreement: Agreement, actor: str, changes: list[Change]
     ) -> tuple[str, int]:
-        held = [
-            from_document(json.loads(document))
-            for document in connection.execute(
-                select(agreement_versions.c.document)
-                .where(agreement_versions.c.agreement == agreement.id)
-                .order_by(agreement_versions.c.version)
-            ).scalars()
-        ]
+        every = versions_of(connection, agreement.id)
+        held = [one for one in every if one.state not in lifecycle.UNSETTLED]
         if held and held[-1].partner != agreement.partner:
             msg = f"agreement {agreement.id} belongs to another partner"
             raise ValueError(msg)
         if held and held[-1].digest == agreement.digest:
             return "unchanged", held[-1].version
-        version = held[-1].version + 1 if held else agreement.version
+        drafted = connection.execute(select(drafts.c.version).where(drafts.c.agreement == agreement.id)).scalars()
+        taken = [*(one.version for one in every), *drafted]
+        version = max(taken) + 1 if taken else agreement.version
         new = replace(agreement, version=version, state=State.IN_FORCE)
-        _put_version(connection, new)
+        put_version(connection, new)
         digests = {"before": held[-1].digest if held else "", "after": new.digest, "version": version}
         changes.append(Change(Kind.AGREEMENT, actor, digests, agreement.id))
         return "changed" if held else "created", version
@@ -173,92 +199,62 @@ class PartnersOf:
     def enrol(self, client_id: str, name: str, scopes: Sequence[str], jwk: Mapping[str, Any], *, actor: str) -> None:
         """Register the client of one member of staff; every credential belongs to one person. Nothing when it is known."""
         with self._database.sealing() as (connection, now):
-            keys = json.dumps({"keys": [dict(jwk)]}, sort_keys=True)
             if connection.execute(select(clients.c.client_id).where(clients.c.client_id == client_id)).first():
                 return
-            put_many(connection, partners, [(STAFF, "Directorate General (staff)", "directorate", False)], ("name",))
-            row = (client_id, STAFF, "private_key_jwt", " ".join(sorted(scopes)), keys)
-            put_many(connection, clients, [row], ("keys",))
-            bump(connection, partner_scope(STAFF))
-            private = {
-                "client": client_id,
-                "person": name,
-                "scopes": sorted(scopes),
-                "before": "",
-                "after": _digest(keys),
-            }
-            write_history(connection, [Change(Kind.CLIENT, actor, private)], now, self._entropy)
+            deed = enrol(self._books(connection, now), client_id, name, list(scopes), jwk)
+            self._record(connection, deed, actor, now)
 
     def suspend(self, agreement: str, *, actor: str, reason: str, purpose: str = "") -> Agreement:
         """Suspend an agreement, or one purpose of it, at once; one person may. Raises LookupError.
 
         Every version that is or may come into force is suspended, so that none takes the other's place.
         """
-
-        def narrow(held: Agreement) -> Agreement:
-            if purpose:
-                return replace(held, suspended=held.suspended | {purpose}) if purpose in held.purposes else held
-            if held.state not in {State.APPROVED, State.IN_FORCE}:
-                return held
-            return replace(held, state=State.SUSPENDED, suspension=reason)
-
-        return self._change(agreement, narrow, actor, {"change": "suspend", "reason": reason, "of": purpose})
+        private = {"change": "suspend", "reason": reason, "of": purpose}
+        return self._change(agreement, lambda held: lifecycle.suspend(held, reason, purpose), actor, private)
 
     def resume(self, agreement: str, *, proposer: str, approver: str) -> Agreement:
         """Lift every suspension of an agreement. Raises LookupError, and Refused(SAME_PERSON): it widens access."""
         _two_persons(proposer, approver)
-
-        def widen(held: Agreement) -> Agreement:
-            state = State.IN_FORCE if held.state is State.SUSPENDED else held.state
-            return replace(held, state=state, suspension="", suspended=frozenset())
-
-        return self._change(agreement, widen, f"{proposer}+{approver}", {"change": "resume"})
+        return self._change(agreement, lifecycle.resume, f"{proposer}+{approver}", {"change": "resume"})
 
     def _change(
-        self, agreement: str, change: Callable[[Agreement], Agreement], actor: str, private: Mapping[str, object]
+        self, agreement: str, apply: Callable[[Agreement], Agreement], actor: str, private: dict[str, Any]
     ) -> Agreement:
-        """Apply `change` to every version of an agreement; the newest, as it is then."""
+        """Apply `apply` to every version of an agreement; the newest, as it is then."""
         with self._database.sealing() as (connection, now):
-            documents = connection.execute(
-                select(agreement_versions.c.document)
-                .where(agreement_versions.c.agreement == agreement)
-                .order_by(agreement_versions.c.version)
-            ).scalars()
-            held = [from_document(json.loads(document)) for document in documents]
-            purpose = private.get("of")
-            if not held or (purpose and not any(purpose in one.purposes for one in held)):
-                raise LookupError(purpose or agreement)
-            changed = [(one, new) for one in held if (new := change(one)) != one]
-            history = []
-            for one, new in changed:
-                _put_version(connection, new)
-                digests = {"before": _digest(_written(one)), "after": _digest(_written(new)), "version": new.version}
-                history.append(Change(Kind.AGREEMENT, actor, {**private, **digests}, agreement))
-            if history:
-                bump(connection, partner_scope(held[-1].partner))
-                write_history(connection, history, now, self._entropy)
-        return change(held[-1])
+            try:
+                deed = change(self._books(connection, now), agreement, apply, private)
+            except Refused:
+                raise LookupError(private.get("of") or agreement) from None
+            if deed.moved:
+                self._record(connection, deed, actor, now)
+            return versions_of(connection, agreement)[-1]
+
+    def _books(self, connection: Connection, now: int) -> Books:
+        return Books(connection, now, self._entropy, PurposeCatalogue({}))  # no draft is read here
+
+    def _record(self, connection: Connection, deed: Deed, actor: str, now: int) -> None:
+        write_history(connection, [Change(deed.kind, actor, deed.private, deed.agreement)], now, self._entropy)
+        for partner in deed.moved:
+            bump(connection, partner_scope(partner))
 
 
 def _two_persons(proposer: str, approver: str) -> None:
     """Raises Refused(SAME_PERSON) unless there are two of them."""
-    if not proposer.strip() or not approver.strip() or proposer.strip().casefold() == approver.strip().casefold():
+    if not proposer.strip():
         raise Refused(Cause.SAME_PERSON)
+    require_other_person((proposer,), approver)
+
+
+def _certificates(jwks: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], bytes]]:
+    """The JWKs that hold a certificate, each with its DER."""
+    return [(jwk, der) for jwk in jwks if (der := registered_certificate(jwk)) is not None]
 
 
 def _named(agreement: Agreement) -> list[str]:
     """Whom an intermediary may ask for under this version."""
     named = agreement.fields.get("on_behalf_of")
     return [str(name) for name in named] if isinstance(named, list) else []
-
-
-def _written(agreement: Agreement) -> str:
-    return json.dumps(to_document(agreement), sort_keys=True)
-
-
-def _put_version(connection: Connection, agreement: Agreement) -> None:
-    row = (agreement.id, agreement.version, agreement.partner, str(agreement.state), _written(agreement))
-    put_many(connection, agreement_versions, [row], ("state", "document"))
 
 
 def _digest(text: str) -> str:

@@ -42,6 +42,14 @@ class ThreadedReading:
         with self._database.reading() as connection:
             return self._partners.standing(connection, client_id)
 
+    async def certificates(self) -> list[bytes]:
+        """The self-signed certificates (DER) that clients have registered. Raises StoreUnavailable."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._certificates)
+
+    def _certificates(self) -> list[bytes]:
+        with self._database.reading() as connection:
+            return self._partners.certificates(connection)
+
     async def find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> Found:
         """See `Reading.find`."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._find, indexes, earlier)

@@ -61,11 +61,11 @@ class RegisterOf:
         Raises StoreUnavailable.
         """
         mac, key = self._keyring.mac(Job.INDEX), self._keyring.sealer(Job.CLAIMS)
-        older = self._keyring.macs(Job.INDEX)[1:]
+        others = [key for key in self._keyring.macs(Job.INDEX) if key is not mac]
         unique = {record.nik: record for record in batch}
         index = {mac.mac(nik.encode())[:INDEX]: record for nik, record in unique.items()}
         former = {
-            old.mac(nik.encode())[:INDEX]: ix for ix, nik in ((ix, r.nik) for ix, r in index.items()) for old in older
+            old.mac(nik.encode())[:INDEX]: ix for ix, nik in ((ix, r.nik) for ix, r in index.items()) for old in others
         }
         with self._database.sealing() as (connection, _):
             found = dict(self._known.rows(connection, [*index, *former]))

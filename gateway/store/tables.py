@@ -63,6 +63,9 @@ clients = Table(
     Column("auth_method", Text, nullable=False),
     Column("scopes", Text, nullable=False),
     Column("keys", Text, nullable=False),  # a JWK Set (RFC 7517 §5) of public keys
+    Column("sender_constraint", Text, nullable=False, server_default="dpop"),  # dpop | mtls
+    # JSON: one member of RFC 8705 §2.1.2 and its value; [] for none.
+    Column("certificate_name", Text, nullable=False, server_default="[]"),
 )
 
 client_states = Table(
@@ -151,6 +154,15 @@ ledger_head = Table(
     Column("frontier", Bytes, nullable=False),
 )
 
+ledger_tiles = Table(  # full ones alone; the last of a level is computed when it is asked for
+    "ledger_tiles",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", Bytes, nullable=False),  # 256 of them, 8,192 bytes
+    Column("root", Bytes, nullable=False),  # over them: a hash of the level above
+)
+
 register_index = Table(
     "register_index",
     metadata,
@@ -206,7 +218,9 @@ agreements = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("partner", Text, nullable=False, index=True),
-    Column("since", BigInteger, nullable=False),  # duties that fell due before this instant are not the gateway's to count
+    Column(
+        "since", BigInteger, nullable=False
+    ),  # duties that fell due before this instant are not the gateway's to count
 )
 
 drafts = Table(

@@ -124,7 +124,7 @@ class Corridor:
     def _decide(self, call: Call, standing: Standing, now: int) -> list[Decided | Draft]:
         call.signed = True
         try:
-            standing.validity.admit(call.caller)
+            standing.validity.admit(call.caller.token_id, call.caller.key, call.caller.issued)
         except Refused as refused:
             call.refusal = refused.refusal  # whatever else is wrong with the call
         if call.refusal is not None:
@@ -198,7 +198,12 @@ class Corridor:
             if refused.refusal.cause is Cause.ADDRESS_NOT_ALLOWED:
                 raise Refused(Cause.ADDRESS_NOT_ALLOWED, seen_address=caller.address) from refused
             raise
-        return agreement, terms, permit, behalf, {**_origin(caller), "policy": permit.policy}
+        told = {
+            "policy": permit.policy,
+            "claims": sorted(question.claims),  # their names: what a new version would refuse is found by them
+            "price": {one.id: one.limits.tariff for one in (agreement, *behalf)},
+        }
+        return agreement, terms, permit, behalf, {**_origin(caller), **told}
 
     @staticmethod
     def _behalf(standing: Standing, agreement: Agreement, question: Question, now: int) -> tuple[Agreement, ...]:

@@ -46,7 +46,13 @@ class Plain:
         """What the partner may ask, needs and owes."""
 
         async def read(standing: Standing) -> Mapping[str, Any]:
-            return agreement_document(standing.partner, self._clock.now())
+            ends = standing.client.expiries
+            keys = [
+                {"kid": kid, "expires": rfc3339_seconds(ends[kid]) if kid in ends else None}
+                for kid in sorted(standing.client.keys)
+            ]
+            document = agreement_document(standing.partner, self._clock.now())
+            return {**document, "keys": keys, "seen_address": caller.address}
 
         return await self._read(id, caller, language, "agreement", read)
 
@@ -59,6 +65,14 @@ class Plain:
             return {"agreements": [usage_document(one, await self._account(one.id), now) for one in held]}
 
         return await self._read(id, caller, language, "usage", read)
+
+    async def receipt(self, id: str, caller: Caller, language: str, facts: Mapping[str, Any]) -> Sealed:
+        """That a partner took the receipt of an entry of its own; `facts` name it."""
+
+        async def read(_: Standing) -> Mapping[str, Any]:
+            return facts
+
+        return await self._read(id, caller, language, "receipt", read)
 
     async def refuse(self, id: str, caller: Caller, language: str, refusal: Refusal, raw: bytes) -> Sealed:
         """A refusal of an identified caller, with its receipt."""
@@ -106,7 +120,7 @@ class Plain:
         for _ in range(2):
             standing = await self._standing(caller.client_id)
             try:
-                standing.validity.admit(caller)
+                standing.validity.admit(caller.token_id, caller.key, caller.issued)
             except Refused as refused:
                 submission = self._refusal(id, caller, standing, language, refused.refusal, b"")
             else:

@@ -61,8 +61,9 @@ class Repeat(Struct, frozen=True):
 
 
 class Revoke(Struct, frozen=True):
-    """A token that the submission makes void from here on: its `jti`, its client, when it would end (microseconds) and
-    the epoch scope that is counted up, so that nobody goes on deciding without knowing.
+    """A token that the submission makes void: its `jti`, its client, and when it would end (microseconds).
+
+    `scope` is the epoch that is counted up with it, so that nobody goes on deciding without knowing.
     """
 
     jti: str

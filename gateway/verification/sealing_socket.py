@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,9 @@ def _read_outcome(kind: str, value: Any) -> Outcome:  # noqa: ANN401  msgpack
 
 
 async def serve_sealing(path: Path, sealing: Sealing, stop: asyncio.Event) -> None:
-    """Seal for whoever connects to `path`, until `stop`."""
+    """Seal for whoever connects to `path`, until `stop`; what is in hand then is still sealed and answered."""
+    lines: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
+    answering: set[asyncio.Task[None]] = set()
 
     async def answer(number: int, body: bytes, writer: asyncio.StreamWriter) -> None:
         reply: tuple[Any, ...]
@@ -62,26 +65,32 @@ async def serve_sealing(path: Path, sealing: Sealing, stop: asyncio.Event) -> No
             reply = ("refused", refused.refusal.cause, dict(refused.refusal.facts))
         except Exception as fault:  # noqa: BLE001  the worker must not wait for ever; what was sealed is unknown to it
             reply = ("unknown", type(fault).__name__)
-        writer.write(_frame(number, _encode(reply)))
-        await writer.drain()
+        with suppress(ConnectionError):  # a worker that is gone takes its commit for unknown
+            writer.write(_frame(number, _encode(reply)))
+            await writer.drain()
 
     async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks: set[asyncio.Task[None]] = set()
+        lines[writer] = asyncio.current_task()
         try:
             while True:
                 number, body = await _read(reader)
                 task = asyncio.create_task(answer(number, body, writer))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+                answering.add(task)
+                task.add_done_callback(answering.discard)
         except (asyncio.IncompleteReadError, ConnectionError):
+            del lines[writer]
             writer.close()
 
     path.unlink(missing_ok=True)  # noqa: ASYNC240  once, before anybody is served
     server = await asyncio.start_unix_server(attend, str(path), limit=LIMIT)
     os.chmod(path, 0o600)  # noqa: PTH101  only this deployment's own processes may seal
-    async with server:
-        await stop.wait()
+    await stop.wait()
+    server.close()
     await sealing.close()
+    await asyncio.gather(*answering)
+    for writer in lines:
+        writer.close()
+    await asyncio.gather(*(task for task in lines.values() if task is not None))
 
 
 class RemoteSealing:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway.clock import SECOND, Clock
 from gateway.errors import Cause, Refused
-from gateway.oauth.client import Caller, Client
+from gateway.oauth.client import Client
 from gateway.partners.agreement import Partner
 
 HOUSE = "house"
@@ -25,8 +25,10 @@ def partner_scope(partner: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """Which tokens of a client hold: none while it is `suspended`, none issued before `not_before` (microseconds), none
-    whose `jti` was `revoked`, and none that was got with a key which is not among `keys` (RFC 7638 thumbprints) any more.
+    """Which tokens of a client hold.
+
+    None while it is `suspended`, none issued before `not_before` (microseconds), none whose `jti` was `revoked`, and none
+    that was got with a key which is not among `keys` (RFC 7638 thumbprints) any more.
     """
 
     suspended: bool = False
@@ -34,15 +36,18 @@ class Validity:
     revoked: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
 
-    def admit(self, caller: Caller) -> None:
-        """Raises Refused(INVALID_TOKEN) when the caller's token does not hold any more (FAPI 2.0 §5.3.4 (3))."""
+    def admit(self, token_id: str, key: str, issued: int) -> None:
+        """Raises Refused(INVALID_TOKEN) when a token of this client does not hold any more (FAPI 2.0 §5.3.4 (3)).
+
+        `token_id` is its `jti`, `key` the thumbprint of the key it was got with (empty: with none), `issued` its `iat`.
+        """
         if self.suspended:
             raise Refused(Cause.INVALID_TOKEN, fault="the client is suspended")
-        if caller.token_id in self.revoked:
+        if token_id in self.revoked:
             raise Refused(Cause.INVALID_TOKEN, fault="the token was revoked")
-        if caller.key and caller.key not in self.keys:
+        if key and key not in self.keys:
             raise Refused(Cause.INVALID_TOKEN, fault="the key that this token was got with has been removed")
-        if caller.issued < self.not_before:
+        if issued < self.not_before:
             raise Refused(Cause.INVALID_TOKEN, fault="the token is from before the client's suspension")
 
 

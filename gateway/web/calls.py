@@ -18,6 +18,7 @@ from gateway.oauth.client import Caller
 from gateway.verification.corridor import Asked, Call
 from gateway.verification.request import parse_batch, parse_item, parse_question
 from gateway.verification.seal import Repeat, Sealed
+from gateway.web.certificate import certificate_of
 from gateway.web.exchange import JSON, PROBLEM, encode, has_gone, peer, read_body, send_response
 from gateway.web.headers import (
     Headers,
@@ -60,9 +61,12 @@ class Calls:
         await self._exchange(scope, receive, send, "GET", "/v1/usage", self._usage)
 
     async def _exchange(  # noqa: C901, PLR0913  ASGI's three and what the route is; one place for every way to say no
-        self, scope: Scope, receive: Receive, send: Send, method: str, path: str, ask: Ask, *, label: str = ""
+        self, scope: Scope, receive: Receive, send: Send, method: str, path: str, ask: Ask, *, label: str = "", media: bytes = JSON
     ) -> None:
-        """`label` is the path with names for its parameters: metrics and logs never hold what a caller wrote there."""
+        """`label` is the path with names for its parameters: metrics and logs never hold what a caller wrote there.
+
+        `media` is what an answer is; a refusal is a problem document.
+        """
         rooms = self._rooms
         label = label or path
         began = rooms.clock.now()
@@ -73,7 +77,7 @@ class Calls:
         try:
             if scope.get("method") != method:
                 raise Refused(Cause.METHOD_NOT_ALLOWED, allowed=[method])  # noqa: TRY301
-            caller = await self._identify(headers, method, path, address(peer(scope), headers, rooms.proxies))
+            caller = await self._identify(scope, headers, method, path)
             await rooms.door.admit_client(caller.client_id)
             sealed = await ask(id, caller, tongue, headers, receive)
         except Refused as refused:
@@ -87,7 +91,7 @@ class Calls:
         except Exception:  # noqa: BLE001  fail closed: nobody is told more than to come back
             _log.exception("a call failed", route=label, call=id)
             sealed = self._unsealed(Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), tongue, id, unknown=True)
-        kind = JSON if not sealed.cause else PROBLEM
+        kind = media if not sealed.cause else PROBLEM
         common = [(b"x-request-id", request_id(headers, id).encode()), *rate_limit(sealed.readings)]
         if sealed.headers:
             common += [(name.encode(), value.encode()) for name, value in sealed.headers]
@@ -95,13 +99,20 @@ class Calls:
             common.append(
                 (
                     b"www-authenticate",
-                    challenge(Cause(sealed.cause), rooms.issuer, credentials=bool(headers.authorization)),
+                    challenge(
+                        Cause(sealed.cause),
+                        rooms.issuer,
+                        credentials=bool(headers.authorization),
+                        certificates=bool(rooms.mtls_base_url),
+                    ),
                 )
             )
             if sealed.cause == Cause.USE_DPOP_NONCE:
                 common.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
         elif sealed.status == 405:  # noqa: PLR2004  RFC 9110 §15.5.6
             common.append((b"allow", method.encode()))
+        elif rooms.proofs.nonce_required and headers.dpop:  # the next one, so that no call is made twice (RFC 9449 §8.2)
+            common.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
         if sealed.retry_after:
             common.append((b"retry-after", str(sealed.retry_after).encode()))
         if len(headers.interaction_id) == 36:  # noqa: PLR2004  a UUID, echoed for those who trace by it
@@ -115,11 +126,21 @@ class Calls:
         partner = "" if caller is None else caller.partner
         rooms.metrics.note(label, sealed.cause or "answer", partner, (rooms.clock.now() - began) / SECOND)
 
-    async def _identify(self, headers: Headers, method: str, path: str, origin: str) -> Caller:  # 1
+    exchange = _exchange
+
+    async def _identify(self, scope: Scope, headers: Headers, method: str, path: str) -> Caller:  # 1
         rooms = self._rooms
+        origin = address(peer(scope), headers, rooms.proxies)
         await rooms.door.admit_address(origin)
         try:
-            caller = rooms.identifier.identify(headers.authorization, headers.dpop, method, path, origin)
+            certificate = certificate_of(scope, headers, rooms.proxies)
+            proven = (headers.authorization, headers.dpop, method, path, origin, certificate)
+            try:
+                caller = rooms.identifier.identify(*proven)
+            except Refused:
+                if rooms.external is None or not await rooms.external.renewed():
+                    raise
+                caller = rooms.identifier.identify(*proven)  # another issuer signs with a new key
         except Refused as refused:
             rooms.unidentified[refused.refusal.cause] = rooms.unidentified.get(refused.refusal.cause, 0) + 1
             await rooms.door.count_failure(origin)

@@ -9,6 +9,11 @@ from gateway.oauth.token_endpoint import PATH
 from gateway.web.samples import ISSUER
 from gateway.web.shapes import IDENTIFIER, Schema
 
+_SIGNED = (
+    'RFC 9421. `"content-digest";req` is covered when the request carried a Content-Digest. Absent before the caller is '
+    "identified, and where the agreement says `signed_answers = false`."
+)
+
 
 def headers() -> Schema:
     """`components.headers`."""
@@ -22,6 +27,10 @@ def headers() -> Schema:
         'DPoP error="invalid_token", algs="ES256 PS256 EdDSA Ed25519", '
         f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource/v1"'
     )
+    covered = (
+        'answer=("@status" "content-digest" "@method";req "@target-uri";req "content-digest";req)'
+        ';created=1795486270;keyid="answer-1-EfkvAQ";tag="fapi-2-response"'
+    )
     nonce = "With `use_dpop_nonce`: goes into the next proof as `nonce` (RFC 9449 §8)."
     return {
         "RateLimit-Policy": header("One item a limit: `q` is the quota, `w` the window in seconds.", policy),
@@ -34,6 +43,12 @@ def headers() -> Schema:
         "X-Request-Id": header("The caller's own, or the id of the call.", "019ab9a3-5c21-7d04-8f11-3c5b7e9a1d20"),
         "WWW-Authenticate": header("RFC 9449 §7.1, RFC 9728 §5.1.", challenge),
         "DPoP-Nonce": header(nonce, "AGkjkrUcLTuGQL1q7T3pGT9VyZMv"),
+        "Content-Digest": header("RFC 9530, of this very body.", f"sha-256=:{'A' * 43}=:"),
+        "Signature-Input": header(_SIGNED, covered),
+        "Signature": header("RFC 9421, Ed25519 by a key of `jwks_uri` (`/keys`).", f"answer=:{'A' * 86}==:"),
+        "ETag": header(
+            "The state of what was named; for `If-Match` (RFC 9110 §13.1.1).", '"x0Wq5H1Jc0cXvA8zq3m2b9r4T1k"'
+        ),
         "Allow": header("The methods that there are.", "POST"),
         "Cache-Control": header("Answers are nobody else's.", "no-store", const="no-store"),
     }
@@ -53,6 +68,9 @@ def parameters() -> Schema:
     return {
         "IdempotencyKey": header("Idempotency-Key", repeated, quoted),
         "ContentDigest": header("Content-Digest", "RFC 9530, sha-256 of the body; sent, it must be right.", digest),
+        "IfMatch": header(
+            "If-Match", "The `ETag` that was read; another state than that is refused.", {"type": "string"}
+        ),
         "AcceptLanguage": header("Accept-Language", language, tongue),
         "RequestId": header("X-Request-Id", "Echoed. Never a NIK.", dict(IDENTIFIER)),
     }
@@ -65,8 +83,9 @@ def security() -> Schema:
             "type": "oauth2",
             "description": (
                 "FAPI 2.0 client credentials. The client proves itself with a signed assertion (`private_key_jwt`, "
-                "ES256, PS256 or Ed25519), the token is bound to the key of its DPoP proof and lasts 300 seconds. "
-                "`Authorization: DPoP <token>`."
+                "ES256, PS256 or Ed25519) or its TLS certificate (RFC 8705), the token is bound to the key of its DPoP "
+                "proof or to that certificate and lasts 300 seconds. `Authorization: DPoP <token>`, or `Bearer <token>` "
+                "over a connection with the certificate."
             ),
             "flows": {"clientCredentials": {"tokenUrl": ISSUER + PATH, "scopes": dict(SCOPES)}},
         },
@@ -79,5 +98,6 @@ def security() -> Schema:
                 "token, `ath`; once used it is never accepted again."
             ),
         },
+        "certificate": {"type": "mutualTLS", "description": "RFC 8705: the certificate that the token is bound to."},
         "metrics": {"type": "http", "scheme": "bearer", "description": "What `metrics.token_file` holds."},
     }

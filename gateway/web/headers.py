@@ -33,9 +33,11 @@ class Headers:
     request_id: str = ""
     interaction_id: str = ""
     forwarded_for: str = ""
+    client_cert: list[str] = field(default_factory=list)
+    if_match: str = ""
 
 
-def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:  # noqa: C901  one line a header
+def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:  # noqa: C901, PLR0912  one line a header
     """The headers of an ASGI scope (names are lower-case there)."""
     headers = Headers()
     for name, value in raw:
@@ -58,6 +60,11 @@ def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:  # noqa: C901 
             headers.content_digest = f"{headers.content_digest}, {digests}" if headers.content_digest else digests
         elif name == b"x-fapi-interaction-id":
             headers.interaction_id = value.decode("latin-1")
+        elif name == b"if-match":
+            value_told = value.decode("latin-1")  # lines of one name are one list
+            headers.if_match = f"{headers.if_match}, {value_told}" if headers.if_match else value_told
+        elif name == b"client-cert":
+            headers.client_cert.append(value.decode("latin-1"))
         elif name == b"x-forwarded-for":
             hops = value.decode("latin-1")  # a proxy may add a line of its own: together they are one list
             headers.forwarded_for = f"{headers.forwarded_for},{hops}" if headers.forwarded_for else hops
@@ -83,7 +90,7 @@ def language(accept: str) -> str:
 
 def address(peer: str, headers: Headers, proxies: Sequence[IPv4Network | IPv6Network]) -> str:
     """The caller's address: the peer's own, or what a listed proxy says is the last hop that is not a listed proxy."""
-    if not proxies or not headers.forwarded_for or not _listed(peer, proxies):
+    if not proxies or not headers.forwarded_for or not is_listed(peer, proxies):
         return peer
     for hop in reversed(headers.forwarded_for.split(",")):
         candidate = hop.strip()
@@ -92,12 +99,13 @@ def address(peer: str, headers: Headers, proxies: Sequence[IPv4Network | IPv6Net
         except ValueError:
             break  # beyond a hop that is no address nothing can be believed
         peer = candidate
-        if not _listed(candidate, proxies):
+        if not is_listed(candidate, proxies):
             break
     return peer
 
 
-def _listed(text: str, proxies: Sequence[IPv4Network | IPv6Network]) -> bool:
+def is_listed(text: str, proxies: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Whether an address is one of the listed proxies'."""
     found = ip_address(text)
     return any(found in network for network in proxies)
 
@@ -156,9 +164,14 @@ def rate_limit(readings: Sequence[Reading]) -> tuple[tuple[bytes, bytes], ...]:
     return ((b"ratelimit-policy", policy), (b"ratelimit", state.encode()))
 
 
-def challenge(cause: Cause, issuer: str, *, credentials: bool = True) -> bytes:
-    """`WWW-Authenticate` of a 401 (RFC 9449 §7.1, RFC 9728 §5.1); without credentials it names no error (RFC 6750 §3.1)."""
+def challenge(cause: Cause, issuer: str, *, credentials: bool = True, certificates: bool = False) -> bytes:
+    """`WWW-Authenticate` of a 401 (RFC 9449 §7.1, RFC 9728 §5.1); without credentials it names no error (RFC 6750 §3.1).
+
+    With `certificates` tokens may be bound to those as well, and come by the scheme Bearer: that is a challenge of its own.
+    """
     error = {Cause.USE_DPOP_NONCE: "use_dpop_nonce", Cause.INVALID_DPOP_PROOF: "invalid_dpop_proof"}.get(cause)
     told = f'error="{error or "invalid_token"}", ' if credentials else ""
     metadata = f"{issuer}/.well-known/oauth-protected-resource/v1"
-    return f'DPoP {told}algs="{ALGORITHMS}", resource_metadata="{metadata}"'.encode()
+    both = certificates and error is None  # what is wrong with a proof concerns one scheme alone
+    bearer = f', Bearer {told}resource_metadata="{metadata}"' if both else ""
+    return f'DPoP {told}algs="{ALGORITHMS}", resource_metadata="{metadata}"{bearer}'.encode()

@@ -24,6 +24,18 @@ class Metrics:
             "nik_gateway_seconds", "Seconds from headers to answer, by route.", ("route",),
             buckets=_BUCKETS, registry=self._registry,
         )  # fmt: skip
+        self._witnesses = Counter(
+            "nik_gateway_cosignatures", "Checkpoints sent to a witness, by its name and outcome (cosigned, missing).",
+            ("witness", "outcome"), registry=self._registry,
+        )  # fmt: skip
+        self._checkpoints = Counter(
+            "nik_gateway_checkpoints", "Attempts to publish a checkpoint, by outcome (published, refused, unreachable).",
+            ("outcome",), registry=self._registry,
+        )  # fmt: skip
+        self._alerts = Counter(
+            "nik_gateway_alerts", "Allowances and balances that passed 80, 90 or 100 per cent, by agreement and limit.",
+            ("agreement", "limit", "level"), registry=self._registry,
+        )  # fmt: skip
         self._counters: dict[tuple[str, str, str], Any] = {}
         self._times: dict[str, Any] = {}
 
@@ -38,6 +50,18 @@ class Metrics:
         if time is None:
             time = self._times[route] = self._seconds.labels(route)
         time.observe(seconds)
+
+    def note_witness(self, name: str, *, cosigned: bool) -> None:
+        """A witness was asked for its cosignature."""
+        self._witnesses.labels(name, "cosigned" if cosigned else "missing").inc()
+
+    def note_checkpoint(self, outcome: str) -> None:
+        """A checkpoint was due."""
+        self._checkpoints.labels(outcome).inc()
+
+    def note_alert(self, agreement: str, limit: str, level: int) -> None:
+        """An allowance (day, month) or a balance has passed a level, in per cent."""
+        self._alerts.labels(agreement, limit, str(level)).inc()
 
     def text(self) -> bytes:
         """The exposition format (version 0.0.4)."""

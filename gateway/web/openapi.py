@@ -9,8 +9,10 @@ import json
 from collections.abc import Iterable, Mapping
 
 from gateway.errors import Cause
+from gateway.oauth import introspection, revocation
 from gateway.oauth.token_endpoint import PATH
 from gateway.register.reasons import REASONS
+from gateway.web import acts
 from gateway.web.envelope import headers, parameters, security
 from gateway.web.outcomes import outcomes
 from gateway.web.problems import PROBLEMS
@@ -46,6 +48,7 @@ _QUESTION = (
     Cause.PREVIOUS_UNKNOWN,
     Cause.ATTEMPTS_EXHAUSTED,
 )
+_SIGNATURE = ("Content-Digest", "Signature-Input", "Signature")
 _BY_STATUS: Mapping[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate", "DPoP-Nonce"),
     405: ("Allow",),
@@ -68,20 +71,21 @@ def document() -> Schema:
                 "jejak audit sebelum dikirim.\n\n"
                 "Nobody is answered without an agreement in force; no value of the register is ever returned; an "
                 "unknown NIK and claims that do not match look alike. OAuth 2.0 client credentials after the FAPI 2.0 "
-                "Security Profile: `private_key_jwt`, access tokens bound by DPoP."
+                "Security Profile: `private_key_jwt` or mutual TLS, access tokens bound by DPoP or certificate."
             ),
         },
         "servers": [{"url": ISSUER, "description": "Put your gateway's issuer here."}],
         "tags": [
             {"name": "verification", "description": "Verifikasi NIK"},
             {"name": "agreement", "description": "Perjanjian kerja sama dan pemakaian kuota"},
+            {"name": "administration", "description": "Administrasi lembaga pengguna, dua orang untuk yang memperluas"},
             {"name": "oauth", "description": "Token akses"},
             {"name": "public", "description": "Answered to anybody: says nothing of anybody"},
             {"name": "operation", "description": "Kesehatan dan metrik"},
         ],
         "paths": _paths(),
         "components": {
-            "schemas": {**requests(), **outcomes()},
+            "schemas": {**requests(), **outcomes(), **acts.schemas()},
             "examples": {cause.value: problem_example(cause) for cause in Cause},
             "headers": headers(),
             "parameters": parameters(),
@@ -134,6 +138,8 @@ def _paths() -> Schema:
         "/v1/agreement": {"get": agreement},
         "/v1/usage": {"get": usage},
         PATH: {"post": _token()},
+        revocation.PATH: {"post": _revocation()},
+        introspection.PATH: {"post": _introspection()},
         "/oauth2/jwks": _public("readTokenKeys", "Keys that sign access tokens (RFC 7517)", "JwkSet", tag="oauth"),
         "/.well-known/oauth-authorization-server": _public("readServerMetadata", "RFC 8414", "Metadata", tag="oauth"),
         "/.well-known/oauth-protected-resource": _public("readResourceMetadata", "RFC 9728", "Metadata", tag="oauth"),
@@ -151,6 +157,16 @@ def _paths() -> Schema:
         "/reasons/{slug}": _public(
             "readReason", "One reason: by whom, where and how it is mended", "ReasonPage", slug="ReasonSlug"
         ),
+        "/v1/receipts/{id}": {"get": _receipt()},
+        "/ledger/checkpoint": _file("readCheckpoint", "The log's signed checkpoint (C2SP tlog-checkpoint)", "text/plain"),
+        "/ledger/keys": _file("readLogKeys", "The log's verifier keys, one a line (C2SP signed-note)", "text/plain"),
+        "/ledger/tile/{tile}": _file(
+            "readTile",
+            "Hashes of the log's tree (C2SP tlog-tiles); the path has as many parts as the specification gives it",
+            "application/octet-stream",
+            parameter="tile",
+        ),
+        **acts.paths(_call, _SEALED),
         "/healthz": _public("readHealth", "Alive", "Metadata", tag="operation"),
         "/readyz": {"get": _readiness()},
         "/metrics": {"get": _metrics()},
@@ -160,20 +176,56 @@ def _paths() -> Schema:
 def _call(tag: str, id: str, summary: str, answer: str, examples: Schema, causes: Iterable[Cause]) -> Schema:  # noqa: PLR0913
     """An operation that needs a token and is sealed."""
     shown = {"schema": ref(answer), **({"examples": examples} if examples else {})}
-    headers = ["X-Request-Id", "Cache-Control"]
+    headers = ["X-Request-Id", "Cache-Control", *_SIGNATURE]
     if tag == "verification":
         headers += ["RateLimit-Policy", "RateLimit"]
     return {
         "tags": [tag],
         "operationId": id,
         "summary": summary,
-        "security": [{"oauth2": ["nik.verify"], "dpop": []}],
+        "security": [{"oauth2": ["nik.verify"], "dpop": []}, {"oauth2": ["nik.verify"], "certificate": []}],
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in ("AcceptLanguage", "RequestId")],
         "responses": {
             "200": {"description": "Sealed, then sent.", "headers": _named(headers), "content": {_JSON: shown}},
-            **refusals(causes, "X-Request-Id"),
+            **refusals(causes, "X-Request-Id", *_SIGNATURE),
         },
     }
+
+
+def _receipt() -> Schema:
+    """A receipt is text, and a 404 may be early."""
+    causes = (*_SEALED, Cause.NOT_FOUND)
+    operation = _call("verification", "readReceipt", "Tanda terima · The receipt of an answer or refusal", "Problem", {}, causes)
+    operation["description"] = (
+        "C2SP tlog-proof: the leaf as `extra`, its index, the inclusion proof, the signed checkpoint. Own entries alone; 404 "
+        "with `Retry-After` until a checkpoint covers it. `nik-gateway receipt check` proves offline what it stands for."
+    )
+    operation["parameters"].append(
+        {"name": "id", "in": "path", "required": True, "description": "Of an answer or a problem.", "schema": {"type": "string"}}
+    )
+    answer = operation["responses"]["200"]
+    answer["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    operation["responses"]["404"]["headers"] |= _named(["Retry-After"])
+    return operation
+
+
+def _file(id: str, summary: str, media: str, *, parameter: str = "") -> Schema:
+    """A file of the published log."""
+    schema: Schema = {"type": "string"} if media == "text/plain" else {}
+    operation: Schema = {"tags": ["public"], "operationId": id, "summary": summary, "security": []}
+    causes = [Cause.METHOD_NOT_ALLOWED]
+    if parameter:
+        operation["parameters"] = [
+            {"name": parameter, "in": "path", "required": True, "schema": {"type": "string"}, "example": "0/x001/234.p/17"}
+        ]
+        causes += [Cause.RATE_EXCEEDED, Cause.OVERLOADED]
+    if media != "text/plain" or parameter or id == "readCheckpoint":
+        causes.append(Cause.NOT_FOUND)
+    operation["responses"] = {
+        "200": {"description": summary, "content": {media: {"schema": schema}}},
+        **refusals(causes),
+    }
+    return {"get": operation}
 
 
 def refusals(causes: Iterable[Cause], *headers: str) -> Schema:
@@ -210,9 +262,9 @@ def _token() -> Schema:
     return {
         "tags": ["oauth"],
         "operationId": "requestToken",
-        "summary": "Access token: client credentials, private_key_jwt, DPoP",
-        "description": "RFC 6749 §4.4, RFC 7523, RFC 9449 §5, RFC 9396. No refresh token: ask again before it ends.",
-        "security": [{"dpop": []}],
+        "summary": "Access token: client credentials by assertion or certificate, bound to proof or certificate",
+        "description": "RFC 6749 §4.4, RFC 7523, RFC 8705, RFC 9449 §5, RFC 9396. No refresh token: ask again before it ends.",
+        "security": [{"dpop": []}, {"certificate": []}],
         "requestBody": {
             "required": True,
             "content": {"application/x-www-form-urlencoded": {"schema": ref("TokenRequest")}},
@@ -224,6 +276,52 @@ def _token() -> Schema:
             "413": {"description": "A body over 1 MiB.", **error},
             "429": {"description": "Too many calls.", "headers": _named(["Retry-After"]), **error},
             "503": {"description": "The token could not be sealed.", "headers": _named(["Retry-After"]), **error},
+        },
+    }
+
+
+def _revocation() -> Schema:
+    told = {"200": {"description": "Void from the next answer on, or it was none of yours: both are answered alike."}}
+    return _presented("revokeToken", "Give up an access token (RFC 7009)", told)
+
+
+def _introspection() -> Schema:
+    signed = {"schema": {"type": "string", "description": "RFC 9701: a JWT for the resource server that asked."}}
+    content = {_JSON: {"schema": ref("Introspection")}, introspection.MEDIA_TYPE: signed}
+    told: Schema = {
+        "200": {"description": "What the token says, while it holds.", "content": content},
+        "403": {
+            "description": "A client that is no resource server.",
+            "content": {_JSON: {"schema": ref("TokenError")}},
+        },
+    }
+    return _presented("introspectToken", "Does a token hold? For resource servers alone (RFC 7662, RFC 9701)", told)
+
+
+def _presented(id: str, summary: str, told: Schema) -> Schema:
+    """An operation that a client authenticates for, and presents a token to."""
+    error = {"content": {_JSON: {"schema": ref("TokenError")}}}
+    return {
+        "tags": ["oauth"],
+        "operationId": id,
+        "summary": summary,
+        "security": [],
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-www-form-urlencoded": {"schema": ref("TokenPresented")}},
+        },
+        "responses": {
+            **told,
+            "400": {"description": "RFC 6749 §5.2.", **error},
+            "401": {
+                "description": "`invalid_client`: the assertion's rules are the token endpoint's.",
+                "headers": _named(["WWW-Authenticate"]),
+                **error,
+            },
+            "405": {"description": "Not POST.", "headers": _named(["Allow"]), **error},
+            "413": {"description": "A body over 1 MiB.", **error},
+            "429": {"description": "Too many calls.", "headers": _named(["Retry-After"]), **error},
+            "503": {"description": "It could not be sealed.", "headers": _named(["Retry-After"]), **error},
         },
     }
 

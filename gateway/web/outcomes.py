@@ -208,6 +208,10 @@ def _readings() -> Schema:
             "suspended": {"type": "boolean"},
         }
     )
+    own: Schema = {
+        "keys": {"type": "array", "items": closed({"kid": {"type": "string"}, "expires": {"anyOf": [INSTANT, {"type": "null"}]}})},
+        "seen_address": {"type": "string", "description": "The address that this call came from, as the gateway sees it."},
+    }
     limit = closed({"limit": WHOLE, "spent": WHOLE, "left": WHOLE, "resets_at": INSTANT})
     usage = closed(
         {
@@ -221,7 +225,7 @@ def _readings() -> Schema:
     )
     return {
         "AgreementAnswer": closed(
-            {**sealed, "partner": partner, "as_of": INSTANT, "agreements": {"type": "array", "items": agreement}}
+            {**sealed, "partner": partner, "as_of": INSTANT, "agreements": {"type": "array", "items": agreement}, **own}
         ),
         "UsageAnswer": closed({**sealed, "agreements": {"type": "array", "items": usage}}),
     }

@@ -9,10 +9,16 @@ from typing import Any
 
 from gateway.clock import Clock, Entropy
 from gateway.keyring import SealKey
+from gateway.ledger.publication import Publication
 from gateway.oauth.bearer import Identifier
 from gateway.oauth.dpop import ProofChecker
+from gateway.oauth.external import ExternalTokens
+from gateway.oauth.introspection import Introspections
+from gateway.oauth.revocation import Revocations
 from gateway.oauth.token_endpoint import TokenEndpoint
+from gateway.verification.administration import Administration
 from gateway.verification.corridor import Corridor
+from gateway.verification.grants import Grants
 from gateway.verification.plain import Plain
 from gateway.verification.standing import Directory
 from gateway.web.door import Door
@@ -35,13 +41,20 @@ class Rooms:
     directory: Directory
     corridor: Corridor
     plain: Plain
+    administration: Administration
+    grants: Grants
+    revocations: Revocations
+    introspections: Introspections
     problems: Problems
     signer: AnswerSigner
     metrics: Metrics
     idempotency: SealKey
     proxies: Sequence[IPv4Network | IPv6Network]
+    mtls_base_url: str  # where client certificates are asked for; empty when none can arrive
     token_keys: Sequence[Mapping[str, str]]
     answer_keys: Sequence[Mapping[str, str]]
     metrics_token: bytes
     ready: Callable[[], Awaitable[Mapping[str, Any]]]
+    log: Publication
+    external: ExternalTokens | None = None
     unidentified: dict[str, int] = field(default_factory=dict)

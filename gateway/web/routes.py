@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from litestar import Litestar, Request, Response, asgi, get
@@ -15,11 +16,14 @@ from litestar.types import LifeSpanReceive, LifeSpanScope, Receive, Scope, Send
 
 from gateway.clock import uuid7
 from gateway.errors import Cause, Refusal
-from gateway.oauth.metadata import authorization_server, protected_resource
+from gateway.oauth.metadata import authorization_server, protected_resource, taking_certificates, with_certificates
 from gateway.register.reasons import REASONS, reason_document
+from gateway.web.administration import administration_routes
 from gateway.web.calls import Calls
 from gateway.web.exchange import encode
 from gateway.web.headers import Headers, language, request_id
+from gateway.web.ledger import ReceiptCall, pages
+from gateway.web.oauth import IntrospectionCall, RevocationCall
 from gateway.web.problems import STYLE_SHA256, page, page_html, reason_page_html
 from gateway.web.rooms import Rooms
 from gateway.web.token import TokenCall
@@ -30,11 +34,16 @@ PUBLIC = frozenset({
     "/.well-known/oauth-protected-resource/v1",
     "/oauth2/jwks",
     "/oauth2/token",
+    "/oauth2/revoke",
+    "/oauth2/introspect",
     "/keys",
     "/problems",
     "/problems/{slug:str}",
     "/reasons",
     "/reasons/{slug:str}",
+    "/ledger/checkpoint",
+    "/ledger/keys",
+    "/ledger/tile/{tile:path}",
     "/healthz",
     "/readyz",
 })  # fmt: skip
@@ -46,8 +55,12 @@ _PAGE = {"cache-control": "public, max-age=3600", "vary": "accept"}
 def routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers; each is as simple as can be
     """Every route handler, bound to these rooms."""
     calls, token = Calls(rooms), TokenCall(rooms)
-    server, resource = authorization_server(rooms.issuer), protected_resource(rooms.issuer)
-    resource["jwks_uri"] = rooms.issuer + "/keys"
+    revocation, introspection = RevocationCall(rooms), IntrospectionCall(rooms)
+    server = authorization_server(rooms.issuer, rooms.introspections.alg)
+    others = [rooms.external.issuer] if rooms.external else []
+    resource = protected_resource(rooms.issuer, others, sorted({key["alg"] for key in rooms.answer_keys}))
+    if rooms.mtls_base_url:
+        server, resource = with_certificates(server, rooms.mtls_base_url), taking_certificates(resource)
 
     @asgi("/v1/verifications", copy_scope=False)
     async def verifications(scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,9 +78,23 @@ def routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers; 
     async def usage(scope: Scope, receive: Receive, send: Send) -> None:
         await calls.usage(scope, receive, send)
 
+    receipts = ReceiptCall(rooms, calls)
+
+    @asgi("/v1/receipts/{id:str}", copy_scope=False)
+    async def receipt(scope: Scope, receive: Receive, send: Send) -> None:
+        await receipts(scope, receive, send)
+
     @asgi("/oauth2/token", copy_scope=False)
     async def token_route(scope: Scope, receive: Receive, send: Send) -> None:
         await token(scope, receive, send)
+
+    @asgi("/oauth2/revoke", copy_scope=False)
+    async def revocation_route(scope: Scope, receive: Receive, send: Send) -> None:
+        await revocation(scope, receive, send)
+
+    @asgi("/oauth2/introspect", copy_scope=False)
+    async def introspection_route(scope: Scope, receive: Receive, send: Send) -> None:
+        await introspection(scope, receive, send)
 
     @get("/.well-known/oauth-authorization-server", summary="Metadata of the authorization server (RFC 8414)")
     async def server_metadata() -> dict[str, Any]:
@@ -129,8 +156,9 @@ def routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers; 
         return Response(rooms.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return [
-        verifications, verifications_batch, agreement, usage, token_route, server_metadata, resource_metadata,
-        token_keys, answer_keys, problems, problem, reasons, reason, healthz, readyz, metrics,
+        *pages(rooms), *administration_routes(rooms), receipt,
+        verifications, verifications_batch, agreement, usage, token_route, revocation_route, introspection_route,
+        server_metadata, resource_metadata, token_keys, answer_keys, problems, problem, reasons, reason, healthz, readyz, metrics,
     ]  # fmt: skip
 
 
@@ -138,16 +166,25 @@ class Gateway(Litestar):
     """The application. Calls of partners are met at its door: Litestar's own way to a handler costs a tenth of an answer."""
 
     hot: Mapping[str, Callable[[Scope, Receive, Send], Awaitable[None]]] = {}
+    templated: Sequence[tuple[re.Pattern[str], Callable[[Scope, Receive, Send], Awaitable[None]]]] = ()
 
     async def __call__(self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Any) -> None:  # noqa: ANN401
         """ASGI; a call of a hot route goes straight to the handler that is registered for its path."""
         if scope.get("method") == "HEAD":
             scope, send = cast("Scope", {**scope, "method": "GET"}), _without_body(send)
-        handler = self.hot.get(cast("Scope", scope)["path"]) if str(scope["type"]) == "http" else None
+        handler = None
+        if str(scope["type"]) == "http":
+            path = cast("Scope", scope)["path"]
+            handler = self.hot.get(path) or self._templated(path)
         if handler is None:
             await super().__call__(scope, receive, send)
         else:
             await handler(scope, receive, send)  # type: ignore[arg-type]
+
+
+    def _templated(self, path: str) -> Callable[[Scope, Receive, Send], Awaitable[None]] | None:
+        """The bare ASGI route whose path has parameters, which Litestar 2.25 routes to nobody (KeyError on the method)."""
+        return next((handler for pattern, handler in self.templated if pattern.fullmatch(path)), None)
 
 
 def _without_body(send: Any) -> Any:  # noqa: ANN401  ASGI's send
@@ -188,6 +225,13 @@ def application(rooms: Rooms, openapi: OpenAPIConfig | None, lifespan: list[Any]
         for path in handler.paths
         if "{" not in path
     }
+    gateway.templated = [
+        (re.compile(re.sub(r"\{[a-z_]+:str\}", "[^/]+", path)), handler.fn)
+        for handler in handlers
+        if isinstance(handler, ASGIRouteHandler)
+        for path in handler.paths
+        if "{" in path
+    ]
     return gateway
 
 

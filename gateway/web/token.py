@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,13 +12,28 @@ from litestar.types import Receive, Scope, Send
 
 from gateway.clock import SECOND
 from gateway.errors import CallerGone, Cause, Refused, StoreUnavailable
+from gateway.oauth.client import Client
 from gateway.oauth.token_endpoint import PATH
+from gateway.verification.seal import Sealed
+from gateway.verification.standing import Standing
+from gateway.web.certificate import certificate_of
 from gateway.web.exchange import JSON, encode, peer, read_body, send_response
 from gateway.web.headers import Headers, address, parse_headers
 from gateway.web.rooms import Rooms
 
 FIELDS = 30
 _log = structlog.get_logger("gateway.web")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an endpoint answers: `body` as JSON, or `raw` of another `kind`; `partner` is whoever was authenticated."""
+
+    status: int
+    body: Mapping[str, Any]
+    partner: str = ""
+    raw: bytes = b""
+    kind: bytes = JSON
 
 
 class FormFault(Exception):
@@ -40,82 +57,132 @@ def parse_form(headers: Headers, body: bytes) -> dict[str, str]:
     return {name: value for name, value in form.items() if value}
 
 
-class TokenCall:
-    """The token endpoint as an ASGI route."""
+class OAuthCall:
+    """An endpoint of the authorization server as an ASGI route; each says in `_answer` what it does with a form."""
+
+    path = ""
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """`POST /oauth2/token`; errors are those of RFC 6749 §5.2 and RFC 9449 §5."""
+        """One call; errors are those of RFC 6749 §5.2 and of what each endpoint follows."""
         rooms = self._rooms
         began = rooms.clock.now()
         headers = parse_headers(scope["headers"])
         origin = address(peer(scope), headers, rooms.proxies)
         extra: list[tuple[bytes, bytes]] = []
-        partner = ""
         try:
-            status, body, partner = await self._answer(scope, receive, headers, origin)
+            reply = await self._meet(scope, receive, headers, origin)
         except CallerGone:
             return
         except Refused as refused:
-            status, body = _as_oauth(refused)
+            reply = _as_oauth(refused)
             after = refused.refusal.facts.get("retry_after")
             if after:
                 extra.append((b"retry-after", str(after).encode()))
         except StoreUnavailable:
-            status, body = 503, {"error": "temporarily_unavailable", "error_description": "try again"}
+            reply = _AGAIN
             extra.append((b"retry-after", b"1"))
         except Exception:  # noqa: BLE001  logged, and told as what it is to a client: try again
-            _log.exception("a token request failed")
-            status, body = 503, {"error": "temporarily_unavailable", "error_description": "try again"}
-        if body.get("error") == "use_dpop_nonce":
+            _log.exception("a call of the authorization server failed", route=self.path)
+            reply = _AGAIN
+            extra.append((b"retry-after", b"1"))
+        error = str(reply.body.get("error", ""))
+        if error == "use_dpop_nonce" or (reply.status == 200 and rooms.proofs.nonce_required):  # noqa: PLR2004
             extra.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
-        if status == 405:  # noqa: PLR2004  RFC 9110 §15.5.6
+        if reply.status == 405:  # noqa: PLR2004  RFC 9110 §15.5.6
             extra.append((b"allow", b"POST"))
-        if status == 400 and body.get("error"):  # noqa: PLR2004
-            await self._count(origin, str(body["error"]))
+        if reply.status == 401:  # noqa: PLR2004  RFC 9110 §15.5.2; no registered scheme stands for a signed assertion
+            extra.append((b"www-authenticate", f'private_key_jwt realm="{rooms.issuer}"'.encode()))
+        if error and reply.status in {400, 401, 403}:
+            await self._count(origin, error)
         extra.append((b"pragma", b"no-cache"))
-        await send_response(send, status, encode(body), JSON, tuple(extra))
-        rooms.metrics.note(PATH, str(body.get("error", "answer")), partner, (rooms.clock.now() - began) / SECOND)
+        await send_response(send, reply.status, reply.raw or encode(reply.body), reply.kind, tuple(extra))
+        rooms.metrics.note(self.path, error or "answer", reply.partner, (rooms.clock.now() - began) / SECOND)
 
-    async def _answer(self, scope: Scope, receive: Receive, headers: Headers, origin: str) -> tuple[int, Any, str]:
+    async def _meet(self, scope: Scope, receive: Receive, headers: Headers, origin: str) -> Reply:
         rooms = self._rooms
         if scope.get("method") != "POST":
-            return 405, {"error": "invalid_request", "error_description": "use POST"}, ""
+            return Reply(405, {"error": "invalid_request", "error_description": "use POST"})
         await rooms.door.admit_address(origin)
         body = await read_body(receive, headers.content_length)
         try:
             form = parse_form(headers, body)
         except FormFault as fault:
-            return 400, {"error": "invalid_request", "error_description": str(fault)}, ""
+            return Reply(400, {"error": "invalid_request", "error_description": str(fault)})
         claimed = rooms.token_endpoint.claimed_client(form)
-        standing = await rooms.directory.standing(claimed) if claimed else None
-        agreed: dict[str, frozenset[str]] = {}
-        for agreement in standing.partner.agreements if standing else ():
-            for purpose, terms in agreement.purposes.items():
-                agreed[purpose] = agreed.get(purpose, frozenset()) | terms.claims
-        grant = rooms.token_endpoint.grant(form, headers.dpop, standing.client if standing else None, agreed)
-        if grant.token is None or standing is None:
-            return grant.status, grant.body, ""
-        await rooms.door.admit_client(standing.client.client_id)
-        sealed = await rooms.plain.token(standing, grant.token, grant.proofs, origin)
-        if sealed.cause == Cause.INVALID_DPOP_PROOF:
-            return 400, {"error": "invalid_dpop_proof", "error_description": "the proof's jti was used before"}, ""
-        if sealed.cause:
-            return 400, {"error": "invalid_client", "error_description": "the assertion's jti was used before"}, ""
-        return grant.status, grant.body, standing.partner.id
+        for _ in range(2):  # once more when what it was decided on has moved meanwhile
+            standing = await rooms.directory.standing(claimed) if claimed else None
+            reply = await self._answer(scope, form, headers, standing, origin)
+            if reply is not None:
+                return reply
+        raise Refused(Cause.OVERLOADED, retry_after=1)
+
+    async def _answer(
+        self, scope: Scope, form: Mapping[str, str], headers: Headers, standing: Standing | None, origin: str
+    ) -> Reply | None:
+        """The reply, sealed; None when what it was decided on has moved. `standing` is whom the form claims to be from."""
+        raise NotImplementedError
 
     async def _count(self, origin: str, error: str) -> None:
         self._rooms.unidentified[error] = self._rooms.unidentified.get(error, 0) + 1
         await self._rooms.door.count_failure(origin)
 
 
-def _as_oauth(refused: Refused) -> tuple[int, dict[str, Any]]:
+class TokenCall(OAuthCall):
+    """`POST /oauth2/token`."""
+
+    path = PATH
+
+    async def _answer(
+        self,
+        scope: Scope,
+        form: Mapping[str, str],
+        headers: Headers,
+        standing: Standing | None,
+        origin: str,
+    ) -> Reply | None:
+        rooms = self._rooms
+        agreed: dict[str, frozenset[str]] = {}
+        for agreement in standing.partner.agreements if standing else ():
+            for purpose, terms in agreement.purposes.items():
+                agreed[purpose] = agreed.get(purpose, frozenset()) | terms.claims
+        certificate = certificate_of(scope, headers, rooms.proxies)
+        grant = rooms.token_endpoint.grant(form, headers.dpop, client_of(standing), agreed, certificate)
+        if grant.token is None or standing is None:
+            return Reply(grant.status, grant.body)
+        await rooms.door.admit_client(standing.client.client_id)
+        sealed = await rooms.grants.token(standing, grant.token, grant.proofs, origin)
+        if sealed is None:
+            return None
+        return used_before(sealed) or Reply(grant.status, grant.body, standing.partner.id)
+
+
+def client_of(standing: Standing | None) -> Client | None:
+    """The client that may authenticate: none that is suspended."""
+    return None if standing is None or standing.validity.suspended else standing.client
+
+
+def used_before(sealed: Sealed) -> Reply | None:
+    """The error for what was sealed as a replay."""
+    if sealed.cause == Cause.INVALID_DPOP_PROOF:
+        return Reply(400, {"error": "invalid_dpop_proof", "error_description": "the proof's jti was used before"})
+    if sealed.cause:
+        return Reply(400, {"error": "invalid_client", "error_description": "the assertion's jti was used before"})
+    return None
+
+
+_AGAIN = Reply(503, {"error": "temporarily_unavailable", "error_description": "try again"})
+
+
+def _as_oauth(refused: Refused) -> Reply:
     """What a refusal of the door or the seal is in the words of RFC 6749."""
     cause = refused.refusal.cause
     if cause is Cause.RATE_EXCEEDED:
-        return 429, {"error": "temporarily_unavailable", "error_description": "too many calls"}
+        return Reply(429, {"error": "temporarily_unavailable", "error_description": "too many calls"})
+    if cause is Cause.MALFORMED_REQUEST:  # a listed proxy's, of what it says of the certificate
+        return Reply(400, {"error": "invalid_request", "error_description": "Client-Cert is no single certificate"})
     if cause is Cause.BODY_TOO_LARGE:
-        return 413, {"error": "invalid_request", "error_description": "the body is too large"}
-    return 503, {"error": "temporarily_unavailable", "error_description": "try again"}
+        return Reply(413, {"error": "invalid_request", "error_description": "the body is too large"})
+    return _AGAIN

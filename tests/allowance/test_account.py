@@ -149,7 +149,12 @@ def test_no_day_and_no_month_holds_more_than_agreed(calls: list[tuple[int, int]]
 def test_counters_of_past_periods_are_zero() -> None:
     """A new day keeps the month's count, a new month neither; the balance and the burst stay."""
     account = Account(
-        tat=5, day=periods.day_of(NOON), day_spent=3, month=periods.month_of(NOON), month_spent=8, balance=9
+        tat=5,
+        day=periods.day_of(NOON),
+        day_spent=3,
+        month=periods.month_of(NOON),
+        month_spent=8,
+        balance=9,
     )
     assert current(account, NOON) is account
     tomorrow = current(account, NOON + DAY)
@@ -166,5 +171,7 @@ def test_readings_show_what_is_left_and_when_it_is_whole() -> None:
     burst, day, month = readings(account, Room(1000, 4, 20), NOON + 1)
     assert (burst.name, burst.quota, burst.window, burst.left, burst.reset) == ("burst", 1000, 1, 990, 1)
     assert (day.name, day.quota, day.window, day.left, day.reset) == ("day", 4, 86_400, 0, 12 * 3600)
-    assert (month.name, month.left, month.reset) == ("month", 10, 6 * 86_400 + 12 * 3600)
+    assert (month.name, month.quota, month.window, month.left) == ("month", 20, 2_592_000, 10)
+    assert month.reset == 6 * 86_400 + 12 * 3600
+    assert [each.left for each in readings(account, Room(1000, 4, 9), NOON + 1)] == [990, 0, 0]
     assert readings(account, AMPLE, NOON + DAY)[1].left == 1000

@@ -77,3 +77,21 @@ def test_a_burst_passes_at_once_and_no_call_more() -> None:
         assert fits
     assert not gcra.spend(tat, 10 * SECOND + 199_999, 5)[0]
     assert gcra.spend(tat, 10 * SECOND + 200_000, 5)[0]
+
+
+@given(st.integers(1, 9), st.integers(1, 12), st.lists(st.integers(0, 300_000), max_size=40))
+def test_the_wait_is_exact(burst: int, cost: int, gaps: list[int]) -> None:
+    """As many as do not fit now fit after it, and not a microsecond before; more than ever fit wait for the whole burst."""
+    now, tat = 0, 0
+    for gap in gaps:
+        now += gap
+        _, tat = gcra.spend(tat, now, burst)
+    if gcra.spend(tat, now, burst, cost)[0]:
+        return
+    wait = gcra.wait(tat, now, burst, cost)
+    assert wait > 0
+    if cost <= burst:
+        assert gcra.spend(tat, now + wait, burst, cost)[0]
+        assert not gcra.spend(tat, now + wait - 1, burst, cost)[0]
+    else:
+        assert wait == (gcra.gauge(tat, now, burst).reset or gcra.interval(burst))

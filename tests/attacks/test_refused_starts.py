@@ -9,23 +9,18 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 import socket
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from deployment import ENTROPY, Deployment, free_port
+from deployment import ENTROPY, HOUSE, Deployment, command, free_port
 
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
-
-HOUSE = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -116,57 +111,21 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str]] = {
 }
 
 
-_FORKING = """
-import os, signal, sys
-from gateway.cli.main import main
-for line in sys.stdin:
-    config, output = line.rstrip().split(chr(9))
-    child = os.fork()
-    if not child:
-        signal.alarm(60)  # whatever does not refuse must not run for ever
-        written = os.open(output, os.O_WRONLY | os.O_CREAT, 0o600)
-        os.dup2(written, 1), os.dup2(written, 2)
-        sys.argv = ["nik-gateway", "serve", "--config", config]
-        main()
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-Refusal = Callable[[Path], str]
-
-
-@pytest.fixture(scope="module")
-def refusal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refusal]:
-    """What `serve` says in a directory when it refuses to start; it must exit with 2 and without a traceback.
-
-    Every case is a process of its own, forked from one that has loaded the program: loading is most of what it takes.
-    """
-    place = tmp_path_factory.mktemp("words")
-    numbers = itertools.count()
-    with subprocess.Popen(
-        [sys.executable, "-c", _FORKING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HOUSE
-    ) as forking:
-
-        def serve(directory: Path) -> str:
-            assert forking.stdin is not None
-            assert forking.stdout is not None
-            output = place / str(next(numbers))
-            forking.stdin.write(f"{directory / 'gateway.toml'}\t{output}\n")
-            forking.stdin.flush()
-            code, words = int(forking.stdout.readline()), output.read_text()
-            assert (code, "Traceback" in words) == (2, False), words
-            return words
-
-        yield serve
+def refusal(config: Path) -> str:
+    """What `serve` says when it refuses to start; it must exit with 2 and without a traceback."""
+    code, words = command("serve", "--config", str(config))
+    assert (code, "Traceback" in words) == (2, False), words
+    return words
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_unsafe_gateway_refuses_to_start(built: Deployment, refusal: Refusal, tmp_path: Path, case: str) -> None:
+def test_unsafe_gateway_refuses_to_start(built: Deployment, tmp_path: Path, case: str) -> None:
     """The command exits with 2 and names what is wrong and what to do."""
     directory = tmp_path / "deployment"
     shutil.copytree(built.directory, directory)
     spoil, named, advised = CASES[case]
     spoil(directory)
-    words = refusal(directory)
+    words = refusal(directory / "gateway.toml")
     assert named in words
     assert advised in words
     keys = [json.loads(path.read_text()) for path in built.directory.glob("keys/*.jwk")]
@@ -174,22 +133,22 @@ def test_unsafe_gateway_refuses_to_start(built: Deployment, refusal: Refusal, tm
     assert not any(secret in words for secret in secrets), "a key is never shown"
 
 
-def test_every_fault_is_listed_at_once(built: Deployment, refusal: Refusal, tmp_path: Path) -> None:
+def test_every_fault_is_listed_at_once(built: Deployment, tmp_path: Path) -> None:
     """Keys, database and policies that are wrong at the same time are named together."""
     directory = tmp_path / "deployment"
     shutil.copytree(built.directory, directory)
     for case in ("a missing key", "a schema of tomorrow", "a broken policy"):
         CASES[case][0](directory)
-    words = refusal(directory)
+    words = refusal(directory / "gateway.toml")
     assert [named for named in ("'claims'", "9999", "purpose.cedar") if named not in words] == []
 
 
-def test_port_in_use_is_named(built: Deployment, refusal: Refusal) -> None:
+def test_port_in_use_is_named(built: Deployment) -> None:
     """A port that somebody listens on already is named, with what to do."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", built.port))
         listener.listen()
-        words = refusal(built.directory)
+        words = refusal(built.config)
     assert f"127.0.0.1:{built.port}" in words
     assert "--port" in words
 
@@ -199,10 +158,8 @@ def test_second_server_is_refused(node: Deployment) -> None:
     """Another server on a database in which one seals already is refused with words, and the first goes on."""
     second = node.directory / "second.toml"
     second.write_text(node.config.read_text().replace(f"port = {node.port}", f"port = {free_port()}"))
-    command = [sys.executable, "-m", "gateway.cli", "serve", "--config", str(second)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=node.environment)
-    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
-    assert "another gateway is sealing" in done.stderr
-    assert "Stop it first" in done.stderr
+    words = refusal(second)
+    assert "another gateway is sealing" in words
+    assert "Stop it first" in words
     assert node.process is not None
     assert node.process.poll() is None

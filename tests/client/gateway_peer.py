@@ -1,6 +1,7 @@
 """A gateway's side of the protocol on loopback, written from RFC 9449, 7523 and 8785 and from no file of the client.
 
-It checks every assertion, proof and digest that it is sent, with `cryptography` alone, and writes down what is wrong.
+It checks every assertion, proof and digest that it is sent, with `cryptography` alone, and writes down what is wrong. What
+it says to a caller with a token it signs (RFC 9421).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 import threading
 import time
 from collections import deque
@@ -63,6 +65,11 @@ def _number(text: str) -> int:
     return int.from_bytes(unb64(text), "big")
 
 
+def _public(kid: str, key: ed25519.Ed25519PrivateKey) -> dict[str, str]:
+    x = base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).rstrip(b"=").decode()
+    return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "alg": "Ed25519", "use": "sig"}
+
+
 @dataclass
 class Seen:
     """One request as it came."""
@@ -83,6 +90,8 @@ class Reply:
     content_type: str = ""
     drop: bool = False
     digest: bool = True
+    signed: bool = True
+    by: str = ""  # the kid of the key that signs, else the last one
 
 
 def problem(status: int, slug: str, **members: Any) -> Reply:
@@ -113,6 +122,11 @@ class Peer:
         self.tokens: dict[str, str] = {}
         self.jtis: set[str] = set()
         self.clock_skew = 0.0
+        self.ahead = 0.0  # seconds by which its signatures are made later than now
+        self.signs = True
+        self.answer_keys = {"answer-1": ed25519.Ed25519PrivateKey.generate()}
+        self.listed: dict[str, ed25519.Ed25519PrivateKey] = {}  # the keys at /keys, when others than those
+        self.resource: dict[str, Any] = {}  # what the resource's metadata say otherwise
         peer = self
 
         class Door(BaseHTTPRequestHandler):
@@ -134,7 +148,10 @@ class Peer:
                 digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
                 own = {"Content-Type": media, "Content-Length": str(len(content))}
                 own |= {"Content-Digest": f"sha-256=:{digest}:"} if reply.digest else {}
-                for name, value in (own | reply.headers).items():
+                own |= reply.headers
+                if reply.signed and peer.signs and self.path.startswith("/v1/") and "Content-Digest" in own:
+                    own |= peer.signature(seen, reply.status, own["Content-Digest"], reply.by)
+                for name, value in own.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
@@ -169,10 +186,8 @@ class Peer:
 
     def reply(self, seen: Seen) -> Reply:
         """What this gateway says to a request."""
-        if seen.path == "/.well-known/oauth-authorization-server":
-            listed = {"token_endpoint_auth_signing_alg_values_supported": self.algorithms}
-            listed |= {"dpop_signing_alg_values_supported": self.algorithms}
-            return Reply(document={"issuer": self.issuer, "token_endpoint": f"{self.url}/oauth2/token"} | listed)
+        if seen.path in (published := self._published()):
+            return Reply(document=published[seen.path])
         if seen.path == "/oauth2/token":
             return self._token(seen)
         refused = self._refused(seen)
@@ -185,10 +200,37 @@ class Peer:
             return Reply(document={"items": [{"ref": item["ref"], **ANSWER} for item in items]})
         return Reply(document=self.document)
 
+    def _published(self) -> dict[str, Any]:
+        """What anybody may read."""
+        server = {"issuer": self.issuer, "token_endpoint": f"{self.url}/oauth2/token"}
+        server |= {"token_endpoint_auth_signing_alg_values_supported": self.algorithms}
+        server |= {"dpop_signing_alg_values_supported": self.algorithms}
+        resource = {"resource": f"{self.url}/v1", "authorization_servers": [self.issuer]}
+        keys = [_public(kid, key) for kid, key in (self.listed or self.answer_keys).items()]
+        return {
+            "/.well-known/oauth-authorization-server": server,
+            "/.well-known/oauth-protected-resource/v1": resource | {"jwks_uri": f"{self.url}/keys"} | self.resource,
+            "/keys": {"keys": keys},
+        }
+
+    def signature(self, seen: Seen, status: int, digest: str, by: str = "") -> dict[str, str]:
+        """Signature-Input and Signature of a reply to a request, as the wire contract words them."""
+        kid = by or list(self.answer_keys)[-1]
+        lines = {'"@status"': status, '"content-digest"': digest}
+        lines |= {'"@method";req': seen.method, '"@target-uri";req': self.url + seen.path}
+        if "content-digest" in seen.headers:
+            lines['"content-digest";req'] = seen.headers["content-digest"]
+        # the same answer is given again and again here: a nonce makes each signature another, as a new id does elsewhere
+        parameters = f'created={int(time.time() + self.ahead)};keyid="{kid}";nonce="{secrets.token_hex(8)}"'
+        covered = f'({" ".join(lines)});{parameters};tag="fapi-2-response"'
+        base = "\n".join(f"{name}: {value}" for name, value in {**lines, '"@signature-params"': covered}.items())
+        value = base64.b64encode(self.answer_keys[kid].sign(base.encode())).decode()
+        return {"Signature-Input": f"answer={covered}", "Signature": f"answer=:{value}:"}
+
     def _token(self, seen: Seen) -> Reply:
         form = {name: values[0] for name, values in parse_qs(seen.body.decode()).items()}
         header, claims = opened(form["client_assertion"], self.public)
-        now = time.time()
+        now = time.time() + self.ahead
         self._expect("grant", form["grant_type"], "client_credentials")
         kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
         self._expect("assertion type", form["client_assertion_type"], kind)

@@ -152,10 +152,10 @@ def test_a_token_is_renewed_before_it_expires(peer, profile_path, moved_clock) -
     """A token is used until 20 seconds before its end, then a new one is fetched."""
     with GatewayClient(profile_path, clock=moved_clock) as client:
         ask(client)
-        moved_clock.ahead = 278
+        moved_clock.ahead = peer.ahead = 278
         ask(client)
         assert len(peer.tokens) == 1
-        moved_clock.ahead = 281
+        moved_clock.ahead = peer.ahead = 281
         ask(client)
     assert len(peer.tokens) == 2
 

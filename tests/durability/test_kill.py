@@ -110,6 +110,7 @@ def _kill_rounds(node: Deployment, rounds: int) -> None:
     node.stop()
 
 
+@pytest.mark.timeout(300)
 def test_whole_node_killed(node: Deployment) -> None:
     """After SIGKILL of the whole process group at a random moment under load every answer held is in a sound ledger."""
     _kill_rounds(node, 3)
@@ -122,6 +123,7 @@ def test_whole_node_killed_often(node: Deployment) -> None:
     _kill_rounds(node, 20)
 
 
+@pytest.mark.timeout(300)
 def test_one_process_killed(durable_postgresql_server: str) -> None:
     """A worker, then the sealer, killed under load are started again by the node; nothing is lost or billed twice."""
     with fresh_database(durable_postgresql_server) as url:

@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
 
+from other_issuer import OtherIssuer, serving
 from served import Gateway
 
 
@@ -34,6 +35,23 @@ def postgresql_gateway(tmp_path_factory: pytest.TempPathFactory, postgresql_serv
         yield deployment
         assert deployment.stop() == 0
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(scope="session")
+def other_issuer() -> Iterator[OtherIssuer]:
+    """An authorization server beside the gateway's own."""
+    with serving() as other:
+        yield other
+
+
+@pytest.fixture(scope="session")
+def strict_gateway(tmp_path_factory: pytest.TempPathFactory, other_issuer: OtherIssuer) -> Iterator[Gateway]:
+    """On SQLite, demanding nonces, and taking the tokens of the other issuer as well."""
+    clients = '{ "their-bank" = "bpjs", "their-auditor" = "auditor" }'
+    more = f'\n[oauth]\ndpop_nonce = true\nexternal_issuer = "{other_issuer.issuer}"\nexternal_clients = {clients}\n'
+    deployment = Gateway(tmp_path_factory.mktemp("strict"), None, 1, more)
+    yield deployment
+    assert deployment.stop() == 0
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

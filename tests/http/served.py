@@ -1,4 +1,4 @@
-"""What does a test call? A demonstration as an operator builds and serves it, with two agreements more."""
+"""What does a test call? A demonstration as an operator builds and serves it, with three agreements more."""
 
 from __future__ import annotations
 
@@ -38,14 +38,19 @@ def free_port() -> int:
 class Gateway:
     """One served demonstration."""
 
-    def __init__(self, directory: Path, database: str | None, workers: int) -> None:
-        """`database` None: SQLite, by `serve`; else by `demo`, which finds everything built already."""
+    def __init__(self, directory: Path, database: str | None, workers: int, more: str = "") -> None:
+        """`database` None: SQLite, by `serve`; else by `demo`, which finds everything built already.
+
+        `more` is TOML that the settings of `serve` end with.
+        """
         self.directory = directory
         self.workers = workers
         port = free_port()
         self._options = [str(directory), "--residents", "1000", "--port", str(port), "--workers", str(workers)]
         self._options += ["--database", database] if database else []
         _run(demo, [*self._options, "--no-serve"])
+        with (directory / "gateway.toml").open("a") as settings:
+            settings.write(more)
         self._add_agreements()
         self.facts = json.loads((directory / "demo.json").read_text())
         self.magic = json.loads((directory / "magic.json").read_text())
@@ -148,7 +153,7 @@ class Gateway:
             return False
 
     def _add_agreements(self) -> None:
-        """Two partners more, with the agreement of `small` in other words: by the command that takes agreements in."""
+        """Three partners more, with the agreement of `small` in other words: by the command that takes agreements in."""
         (small,) = (
             block
             for block in (self.directory / "agreements.toml").read_text().split("[[agreement]]\n")
@@ -170,20 +175,21 @@ class Gateway:
         _run(agreements, ["import", "--config", str(self.directory / "gateway.toml"), str(more), *two])
 
 
-_FREE = {
+FREE = {
     'class = "bank"': 'class = "ministry", exemption = { ground = "ministry", proof = "DEMO/1" }',
     "tariff = 1000": "tariff = 0",
     "day = 100,": "day = 1000,",
 }
 _MORE: Mapping[str, Mapping[str, str]] = {
-    # Two answers a second at once, so that a third is too many.
-    "hasty": {**_FREE, "burst = 5000": "burst = 2"},
     # Demands to know who asks, and may be told of an order.
     "counter": {
-        **_FREE,
+        **FREE,
         "account_opening": "passport_application",
-        'disclosure = "status"': 'disclosure = "reason"\ntells_order = true',
+        'disclosure = "status"': 'disclosure = "reason"',
+        "tells_order = false": "tells_order = true",
     },
+    # Has agreed that its answers are not signed.
+    "unsigned": {**FREE, 'method = "dpop",': 'method = "dpop", signed_answers = false,'},
 }
 
 

@@ -16,6 +16,7 @@ from gateway.errors import Cause
 from gateway.register.reasons import REASONS
 from gateway.web.routes import PUBLIC
 
+POSTED = {"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SLUGS = {"/problems/{slug:str}": [str(cause) for cause in Cause], "/reasons/{slug:str}": list(REASONS)}
 
@@ -29,6 +30,8 @@ def paths(sqlite_gateway) -> list[str]:
 
 
 def concrete(path: str) -> list[str]:
+    if path == "/ledger/tile/{tile:path}":
+        return ["/ledger/tile/0/000.p/1", "/ledger/tile/0/000.p/7"]
     return [path.replace("{slug:str}", slug) for slug in SLUGS.get(path, [""])]
 
 
@@ -56,7 +59,7 @@ def test_every_route_is_public_or_asks_for_a_token(gateway, paths) -> None:
 def test_every_public_route_is_there(gateway, paths) -> None:
     """PUBLIC names no path that is not served, and each of them answers whoever comes."""
     assert set(paths) >= PUBLIC
-    for path in PUBLIC - {"/oauth2/token"}:
+    for path in PUBLIC - POSTED:
         for each in concrete(path):
             assert gateway.http.get(each).status_code == 200, each
 
@@ -65,7 +68,7 @@ def test_nothing_public_tells_of_a_resident(gateway) -> None:
     """No public document, as JSON or as a page, holds a NIK, or the name of anybody in the register."""
     niks = {person["nik"] for person in gateway.people}
     names = {person["claims"]["name"] for person in gateway.people}
-    for path in PUBLIC - {"/oauth2/token"}:
+    for path in PUBLIC - POSTED:
         for each in concrete(path):
             for accept in ("application/json", "text/html"):
                 text = gateway.http.get(each, headers={"Accept": accept}).text
@@ -76,7 +79,7 @@ def test_nothing_public_tells_of_a_resident(gateway) -> None:
 
 def test_public_routes_say_what_they_take(gateway) -> None:
     """A wrong method on a public route is 405 with Allow, as a problem."""
-    for path in PUBLIC - {"/oauth2/token"}:
+    for path in PUBLIC - POSTED:
         for method in ("POST", "PUT", "DELETE"):
             reply = gateway.http.request(method, concrete(path)[0])
             assert (reply.status_code, reply.json()["type"]) == (405, f"{gateway.issuer}/problems/method-not-allowed")

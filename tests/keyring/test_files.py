@@ -71,7 +71,7 @@ def test_a_directory_of_keys_is_a_ring(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
     """With what to do about it."""
-    with pytest.raises(Misconfigured, match="no directory .*keys. Make keys with: nik-gateway keys new"):
+    with pytest.raises(Misconfigured, match=r"no directory .*keys\. Make keys with: nik-gateway keys new"):
         key_files.load(tmp_path / "keys")
 
 

@@ -85,7 +85,7 @@ def test_every_changed_bit_breaks_the_seal() -> None:
 def test_another_key_does_not_open() -> None:
     """Nor does the fault tell anything but the job."""
     sealed = seal_key().seal(b"SITI AMINAH", b"7", ENTROPY)
-    with pytest.raises(SealBroken, match="^claims$"):
+    with pytest.raises(SealBroken, match=r"^claims$"):
         seal_key().open(sealed, b"7")
 
 
@@ -192,7 +192,7 @@ def test_base64url_reads_back(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["QQ==", "QQ=", "Q", "QUJD\n", " QUJD", "QU JD", "QU+D", "QU/D", "QUJDé", "QUJ%", "QUJD.", "QR", "QUJDQR", "QUF"]
+    "text", ["QQ==", "QQ=", "Q", "QUJD\n", " QUJD", "QU JD", "QU+D", "QU/D", "QUJDé", "QUJ%", "QUJD.", "QR", "QUJDQR", "QUF"],
 )  # fmt: skip
 def test_what_is_not_strict_base64url_is_refused(text: str) -> None:
     """Padding, blanks, the other alphabet, a length that cannot be, and bits beyond the last byte: one text a value."""

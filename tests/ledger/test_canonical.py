@@ -91,7 +91,9 @@ def test_every_problem_document_is_hashed_canonically(language: str) -> None:
     write = Problems("https://nik.example.go.id")
     for cause in Cause:
         _, document = write(
-            Refusal(cause, {"resets_at": "2026-11-25T00:00:00Z", "members": ["claims.name"]}), language, "x"
+            Refusal(cause, {"resets_at": "2026-11-25T00:00:00Z", "members": ["claims.name"]}),
+            language,
+            "x",
         )
         assert canonical(document) == jcs(document).encode()
 
@@ -116,7 +118,7 @@ def entry_of(**members: Any) -> Any:
             "request": b"\xff" * 32,
             "private": b"private",
             **members,
-        }
+        },
     )
 
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.clock import SystemEntropy, uuid7
+from gateway.clock import HOUR, SystemEntropy, uuid7
 from gateway.errors import LedgerFault
 from gateway.ledger.canonical import canonical
 from gateway.ledger.check import Head, StoredEntry, check, check_entry
+from gateway.ledger.destruction import record_document
 from gateway.ledger.entry import Kind, make_entry, private_bytes
 from gateway.ledger.merkle import Frontier, leaf_hash
 
@@ -64,7 +65,7 @@ def test_a_whole_ledger_is_sound(size: int) -> None:
 
 
 def test_every_flipped_bit_of_leaves_and_private_parts_is_found() -> None:
-    """Every single bit of every stored byte, and the entry that is named is the one (or the head, for a leaf's hash)."""
+    """Every single bit of every stored byte; the entry that is named is the one, or the head for a leaf's hash."""
     head, entries = SMALL
     for at, entry in enumerate(entries[:3]):
         for bit in range(len(entry.leaf) * 8):
@@ -141,7 +142,7 @@ def test_the_first_entry_that_does_not_fit_is_named() -> None:
         (lambda leaf: leaf.replace(b"bank-1", b"b\\u0061nk-1"), "leaf: not in canonical form"),
         (lambda leaf: leaf[:-1], "leaf: not a leaf document"),
         (lambda leaf: b"\xff" + leaf, "leaf: not a leaf document"),
-        (lambda leaf: canonical({"v": 1}), "leaf: not a leaf document"),
+        (lambda _: canonical({"v": 1}), "leaf: not a leaf document"),
         (lambda leaf: leaf.replace(b'"v":1', b'"v":"1"'), "leaf: not a leaf document"),
     ],
 )
@@ -153,11 +154,28 @@ def test_a_leaf_that_is_none_is_named(change: Callable[[bytes], bytes], what: st
     assert (raised.value.index, raised.value.what) == (0, what)
 
 
-def test_destroyed_private_parts_are_counted_and_no_fault() -> None:
-    """Pruning leaves every proof valid."""
+def test_a_private_part_that_is_missing_without_a_record_is_found() -> None:
+    """The first of them is named: a private part goes under a record of its destruction, or not at all."""
     head, entries = SMALL
-    report = check(head, [replace(entry, private=None) if entry.index % 2 else entry for entry in entries])
-    assert (report.size, report.destroyed) == (7, 3)
+    fault = fault_of(head, [replace(entry, private=None) if entry.index % 2 else entry for entry in entries])
+    assert (fault.index, fault.what) == (1, "private: destroyed without a record of it")
+
+
+def test_private_parts_destroyed_under_a_record_are_counted_and_no_fault() -> None:
+    """Pruning leaves every proof valid: those of the kinds and the time that a later entry tells of."""
+    _, entries = ledger_of(6)
+    document = record_document([Kind.ANSWER, Kind.TOKEN], "1970-01-01T01:00:00.000Z", 4, "Dua", "Satu")
+    private = private_bytes(ENTROPY.bytes(32), document)
+    members = {"actor": "house", "agreement": "", "purpose": "", "answer": bytes(32), "request": bytes(32)}
+    record = make_entry(kind=Kind.DESTRUCTION, id=uuid7(HOUR, ENTROPY), at=HOUR, private=private, **members)
+    entries.append(StoredEntry(6, record.id, record.leaf, record.private))
+    tree = Frontier()
+    tree.append(leaf_hash(entry.leaf) for entry in entries)
+    head = Head(7, bytes(tree))
+    pruned = [replace(entry, private=None) if entry.index in {0, 2, 3, 5} else entry for entry in entries]
+    report = check(head, pruned)
+    assert (report.size, report.root, report.destroyed, dict(report.under)) == (7, tree.root(), 4, {6: 4})
+    assert fault_of(head, [replace(entry, private=None) if entry.index == 1 else entry for entry in pruned]).index == 1
 
 
 def test_progress_is_told_every_thousand() -> None:

@@ -56,7 +56,7 @@ def claims(**members: Any) -> TokenClaims:
         **{
             "iss": BASE, "aud": RESOURCE, "sub": "bank-1", "client_id": "bank-1", "jti": "t-1", "iat": T, "exp": T + 300,
             "scope": "nik.verify", "cnf": Confirmation(jkt=EC.thumbprint), "partner": "bank", **members,
-        }
+        },
     )  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def test_what_was_issued_is_verified(issuer: Issuer) -> None:
         assert found.claims == made
         assert (found.ath, found.expires) == (ath(token), (T + 300) * SECOND)
         assert found.scopes == {"audit.read", "nik.verify"}
-        assert (found.purposes, found.claim_names) == ({"account_opening"}, {"name"})
+        assert (found.purposes, found.claim_names) == ({"account_opening"}, {"account_opening": {"name"}})
     plain = issuer.tokens.verify(issuer.tokens.issue(claims()), NOW)
     assert (plain.purposes, plain.claim_names) == (None, None)
 
@@ -104,7 +104,7 @@ def test_another_type_is_refused(typ: Any, issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize(
-    "members", [{"iss": "https://other.example"}, {"aud": BASE}, {"aud": "https://other.example/v1"}, {"iss": BASE + "/"}]
+    "members", [{"iss": "https://other.example"}, {"aud": BASE}, {"aud": "https://other.example/v1"}, {"iss": BASE + "/"}],
 )  # fmt: skip
 def test_issued_by_or_for_somebody_else_is_refused(members: dict[str, str], issuer: Issuer) -> None:
     """Although our key has signed it."""

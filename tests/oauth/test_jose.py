@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,8 @@ def test_a_public_key_is_no_secret() -> None:
 
 
 @pytest.mark.parametrize(
-    ("alg", "key"), [("PS256", EC), ("EdDSA", EC), ("ES256", RSA), ("EdDSA", RSA), ("ES256", OKP), ("PS256", OKP)]
+    ("alg", "key"),
+    [("PS256", EC), ("EdDSA", EC), ("ES256", RSA), ("EdDSA", RSA), ("ES256", OKP), ("PS256", OKP)],
 )
 def test_an_algorithm_of_another_kind_of_key_is_refused(alg: str, key: Holder) -> None:
     """A key signs by its own algorithm alone, whatever a header claims."""
@@ -214,22 +216,19 @@ def test_a_jws_has_a_bound() -> None:
 def test_no_header_is_an_error_of_the_gateway(header: dict[str, Any], rest: str) -> None:
     """Any JSON object for a header, any text behind it: JoseFault or a JWS, never another exception."""
     for tail in (rest, "e30.AAAA"):
-        try:
+        with suppress(JoseFault):
             take_apart(f"{b64u(json.dumps(header).encode())}.{tail}")
-        except JoseFault as fault:
-            assert str(fault)
 
 
 @pytest.mark.filterwarnings("ignore:Key size:joserfc.errors.SecurityWarning")
 @given(
     st.dictionaries(
-        st.sampled_from(["kty", "crv", "x", "y", "n", "e", "alg", "use", "kid", "key_ops", "x5c"]), anything
-    )
+        st.sampled_from(["kty", "crv", "x", "y", "n", "e", "alg", "use", "kid", "key_ops", "x5c"]),
+        anything,
+    ),
 )
 def test_no_jwk_is_an_error_of_the_gateway(jwk: dict[str, Any]) -> None:
     """Any members with any values, alone or over those of a good key: JoseFault or a key, never another exception."""
     for good in ({}, EC.public, RSA.public, OKP.public):
-        try:
+        with suppress(JoseFault):
             parse_key({**good, **jwk})
-        except JoseFault as fault:
-            assert str(fault)

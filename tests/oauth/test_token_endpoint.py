@@ -22,7 +22,7 @@ EC = Holder("EC")
 DPOP = Holder("EC", "dpop")
 CLIENT = Client("bank-1", "bank", "private_key_jwt", {EC.kid: parse_key(EC.public)}, frozenset({"nik.verify"}))
 STAFF = Client(
-    "staff-1", "dukcapil", "private_key_jwt", CLIENT.keys, frozenset({"partners.read", "partners.write", "partners.approve"})
+    "staff-1", "dukcapil", "private_key_jwt", CLIENT.keys, frozenset({"partners.read", "partners.write", "partners.approve"}),
 )  # fmt: skip
 KEY = key_files.parse(key_files.new(Job.TOKEN, 1, SystemEntropy()))
 assert isinstance(KEY, SigningKey)

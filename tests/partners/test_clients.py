@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+from joserfc.jwk import import_key
 
 from gateway.partners.clients import ClientRegistration, read_client
 from gateway.partners.table import Faults, Table
@@ -31,6 +36,16 @@ EC = {
 }
 OKP = {"kty": "OKP", "crv": "Ed25519", "kid": "o", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 RSA = _rsa(2048)
+_SIGNER = ec.generate_private_key(ec.SECP256R1())
+
+
+def certified(jwk: dict[str, Any]) -> str:
+    """A certificate over a public key, as x5c holds it; who signed it does not matter here."""
+    public: Any = import_key({name: value for name, value in jwk.items() if name != "kid"}).public_key
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "core")])
+    begins, ends = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, public, 7, begins, ends).sign(_SIGNER, hashes.SHA256())
+    return base64.b64encode(made.public_bytes(serialization.Encoding.DER)).decode()
 
 
 def read(values: dict[str, Any]) -> tuple[ClientRegistration, list[str]]:
@@ -123,9 +138,36 @@ def test_self_signed_certificate_must_be_in_the_key() -> None:
     """A client of self_signed_tls_client_auth is compared with the certificate of its key."""
     _, faults = read(keyed(EC, method="self_signed_tls_client_auth"))
     assert faults[0].startswith("client.keys[1].x5c: missing")
-    client, faults = read(keyed(EC | {"x5c": ["MIIB"]}, method="self_signed_tls_client_auth"))
-    assert faults == []
-    assert client.sender_constraint == "mtls"
+    for jwk in (EC, OKP, RSA):
+        client, faults = read(keyed(jwk | {"x5c": [certified(jwk)]}, method="self_signed_tls_client_auth"))
+        assert faults == []
+        assert client.sender_constraint == "mtls"
+
+
+@pytest.mark.parametrize("chain", [["MIIB"], [], "MIIB", [7], ["*"], 7])
+def test_what_is_no_certificate_is_refused(chain: object) -> None:
+    """`x5c` holds certificates, whatever the client authenticates by."""
+    faults = read(keyed(EC | {"x5c": chain}))[1]
+    assert faults == ["client.keys[1].x5c: holds no certificate (DER in base64)"]
+
+
+def test_the_certificate_of_another_key_is_refused() -> None:
+    """RFC 7517 §4.7: the first certificate is that of the key beside it."""
+    for jwk, other in ((EC, OKP), (OKP, RSA), (RSA, _rsa(2048))):
+        faults = read(keyed(jwk | {"x5c": [certified(other)]}, method="self_signed_tls_client_auth"))[1]
+        assert faults == ["client.keys[1].x5c: its certificate is that of another key"]
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("subject_dn", "core"), ("subject_dn", "CN"), ("san_ip", "bank.example"), ("san_ip", "10.0.0.0/8")],
+)
+def test_what_could_name_no_certificate_is_refused(member: str, value: str) -> None:
+    """A registration that never matches is a fault when it is read."""
+    key = f"tls_client_auth_{member}"
+    faults = read({"client_id": "core", "auth_method": "tls_client_auth", key: value})[1]
+    assert len(faults) == 1
+    assert faults[0].startswith(f"client.{key}: is no ")
 
 
 def test_names_of_a_certificate_belong_to_one_method() -> None:

@@ -1,4 +1,4 @@
-"""Which deployment does a test of the corridor's parts get? A database with its tables, keys, and a sealer over both."""
+"""What does a test of this room seal with? A migrated database of each kind, keys, and a sealer over both."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-# Pytest's importlib mode puts no test folder on the path.
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "store")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "store"))  # pytest's importlib mode puts no test folder on the path
+sys.path.insert(0, str(Path(__file__).parent))
 
 from kept import emptied, migrated
 from submissions import ENTROPY, House

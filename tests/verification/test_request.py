@@ -41,11 +41,21 @@ def members(body: Any) -> Any:
     return found.facts["members"]
 
 
+def outcome(body: Any) -> Question | Refusal:
+    try:
+        return parse_question(json.dumps(body).encode())
+    except Refused as refused:
+        assert not any(secret in str(refused) for secret in SECRETS)  # noqa: PT017  whatever it was, it says no value
+        return refused.refusal
+
+
 def changed(**parts: Any) -> dict[str, Any]:
     return {name: value for name, value in {**GOOD, **parts}.items() if value is not ...}
 
 
-@pytest.mark.parametrize("body", [GOOD, WHOLE, changed(claims={}), changed(newborn=True), changed(consent={"basis": "contract"})])
+@pytest.mark.parametrize(
+    "body", [GOOD, WHOLE, changed(claims={}), changed(newborn=True), changed(consent={"basis": "contract"})]
+)
 def test_a_question_is_what_was_sent(body: dict[str, Any]) -> None:
     """Its canonical bytes are those of the body, so that a receipt commits to what was asked."""
     question = parse_question(json.dumps(body, indent=3).encode())
@@ -55,14 +65,21 @@ def test_a_question_is_what_was_sent(body: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("body", "named"),
     [
-        (b"", ["body"]), (b"{", ["body"]), (b"null", ["body"]), (b"[]", ["body"]), (b'"x"', ["body"]), (b"\xff", ["body"]),
-        (b"{} {}", ["body"]), (b"[" * 100_000, ["body"]), (b'{"x":' + b"[" * 100_000, ["body"]), (b'\xef\xbb\xbf{}', ["body"]),
-        ({}, ["nik"]), (changed(nik=...), ["nik"]), (changed(purpose=...), ["purpose"]), (changed(claims=...), ["claims"]),
+        (b"", ["body"]), (b"{", ["body"]), (b"null", ["body"]), (b"[]", ["body"]), (b'"x"', ["body"]),
+        (b"\xff", ["body"]),
+        (json.dumps(GOOD).encode() + b" {}", ["body"]), (b"[" * 100_000, ["body"]),
+        (b'{"consent":{"x":' + b"[" * 100_000, ["consent.x"]), (b"\xef\xbb\xbf{}", ["body"]),
+        ({}, ["nik"]), (changed(nik=...), ["nik"]), (changed(purpose=...), ["purpose"]),
+        (changed(claims=...), ["claims"]),
         (changed(nik=7), ["nik"]), (changed(nik=None), ["nik"]), (changed(nik=None, newborn=False), ["nik"]),
-        (changed(purpose=None), ["purpose"]), (changed(claims=[]), ["claims"]), (changed(claims={"name": 7}), ["claims[…]"]),
-        (changed(color="red"), ["color"]), (changed(consent={}), ["consent.basis"]), (changed(consent={"basis": "x", "y": 1}), ["consent.y"]),
-        (changed(consent=None), ["consent"]), (changed(channel=None), ["channel"]), (changed(newborn="yes"), ["newborn"]),
-        (changed(**{NIK: 1}), ["body"]), (changed(**{"SITI AMINAH": 1}), ["body"]), (changed(consent={"basis": "x", NIK: 1}), ["body"]),
+        (changed(purpose=None), ["purpose"]), (changed(claims=[]), ["claims"]),
+        (changed(claims={"name": 7}), ["claims[...]"]),
+        (changed(color="red"), ["color"]), (changed(consent={}), ["consent.basis"]),
+        (changed(consent={"basis": "x", "y": 1}), ["consent.y"]),
+        (changed(consent=None), ["consent"]), (changed(channel=None), ["channel"]),
+        (changed(newborn="yes"), ["newborn"]),
+        (changed(**{NIK: 1}), ["body"]), (changed(**{"SITI AMINAH": 1}), ["body"]),
+        (changed(consent={"basis": "x", NIK: 1}), ["body"]),
     ],
 )  # fmt: skip
 def test_what_is_not_a_question_is_refused_by_member(body: Any, named: list[str]) -> None:
@@ -73,10 +90,14 @@ def test_what_is_not_a_question_is_refused_by_member(body: Any, named: list[str]
 @pytest.mark.parametrize(
     ("claim", "value"),
     [
-        ("name", ""), ("name", "A" * (TEXT + 1)), ("name", "SITI\0"), ("name", "SITI\nAMINAH"), ("name", "\u202eITIS"), ("name", "\u200b"),
-        ("name", "\x7f"), ("name", "\ue000"), ("birth_date", "05-05-1990"), ("birth_date", "1990-02-30"), ("birth_date", "19900505"), ("birth_date", "1990-5-5"),
-        ("birth_date", "１９９０-05-05"), ("sex", "L"), ("sex", "m"), ("sex", "MF"), ("province", "7"), ("regency", "74.02"), ("district", "740215x"),
-        ("village", "740215"), ("family_card_number", "7402154505"), ("rt", "0001"), ("rt", ""), ("rw", "II"), ("rw", "٣"), ("sex", "M\n"),
+        ("name", ""), ("name", "A" * (TEXT + 1)), ("name", "SITI\0"), ("name", "SITI\nAMINAH"),
+        ("name", "\u202eITIS"), ("name", "\u200b"),
+        ("name", "\x7f"), ("name", "\ue000"), ("birth_date", "05-05-1990"), ("birth_date", "1990-02-30"),
+        ("birth_date", "19900505"), ("birth_date", "1990-5-5"),
+        ("birth_date", "\uff11\uff19\uff19\uff10-05-05"), ("sex", "L"), ("sex", "m"), ("sex", "MF"), ("province", "7"),
+        ("regency", "74.02"), ("district", "740215x"),
+        ("village", "740215"), ("family_card_number", "7402154505"), ("rt", "0001"), ("rt", ""), ("rw", "II"),
+        ("rw", "٣"), ("sex", "M\n"),
     ],
 )  # fmt: skip
 def test_a_claim_has_its_form(claim: str, value: str) -> None:
@@ -88,7 +109,8 @@ def test_a_claim_has_its_form(claim: str, value: str) -> None:
 def test_every_known_claim_is_taken(claim: str) -> None:
     """In its own form."""
     value = {
-        "birth_date": "2000-02-29", "sex": "F", "province": "74", "regency": "7402", "district": "740215", "village": "7402152001",
+        "birth_date": "2000-02-29", "sex": "F", "province": "74", "regency": "7402", "district": "740215",
+        "village": "7402152001",
         "family_card_number": NIK, "rt": "1", "rw": "003",
     }.get(claim, "Ñ" * TEXT)  # fmt: skip
     assert parse_question(json.dumps(changed(claims={claim: value})).encode()).claims == {claim: value}
@@ -130,7 +152,11 @@ def test_a_newborn_has_no_nik_yet() -> None:
 @pytest.mark.parametrize("body", [rb'"\ud800"', rb'"\udc00x"', rb'"\ud800\u0041"'])
 def test_a_lone_surrogate_is_refused(body: bytes) -> None:
     """Wherever it stands, escaped."""
-    for template in (b'{"nik":%b,"purpose":"p","claims":{}}', b'{"nik":"1","purpose":"p","claims":{"name":%b}}', b'{"nik":"1","purpose":"p","claims":{%b:"x"}}'):
+    for template in (
+        b'{"nik":%b,"purpose":"p","claims":{}}',
+        b'{"nik":"1","purpose":"p","claims":{"name":%b}}',
+        b'{"nik":"1","purpose":"p","claims":{%b:"x"}}',
+    ):
         assert members(template % body)
 
 
@@ -148,24 +174,27 @@ names = st.sampled_from([*GOOD, "consent", "channel", "operator", "previous", "n
 def test_any_json_is_a_question_or_a_refusal(parts: dict[str, Any], over: bool) -> None:  # noqa: FBT001  drawn
     """Never another exception, and the refusal holds nothing that was sent as a value."""
     body = {**GOOD, **parts} if over else parts
-    try:
-        assert isinstance(parse_question(json.dumps(body).encode()), Question)
-    except Refused as refused:
-        assert refused.refusal.cause in {Cause.MALFORMED_REQUEST, Cause.NIK_NOT_YET_ISSUED}
+    found = outcome(body)
+    assert isinstance(found, Question) or found.cause in {Cause.MALFORMED_REQUEST, Cause.NIK_NOT_YET_ISSUED}
 
 
 @settings(max_examples=200)
-@given(st.sampled_from([*WHOLE, "claims.name", "claims.sex", "consent.basis", "consent.reference", "x"]), st.sampled_from(SECRETS), anything)
+@given(
+    st.sampled_from([*WHOLE, "claims.name", "claims.sex", "consent.basis", "consent.reference", "x"]),
+    st.sampled_from(SECRETS),
+    anything,
+)
 def test_no_refusal_repeats_a_value(path: str, secret: str, rubbish: Any) -> None:
     """Whichever member holds it, and whatever else is wrong beside it."""
     outer, _, inner = path.partition(".")
     inside = {**WHOLE.get(outer, {}), inner: secret} if inner else secret  # type: ignore[dict-item]
-    for body in ({**WHOLE, outer: inside}, {**WHOLE, outer: inside, "claims": {"name": secret, "sex": secret, secret: secret}}, {**WHOLE, outer: [inside, rubbish]}):
-        try:
-            parse_question(json.dumps(body).encode())
-        except Refused as refused:
-            assert secret not in repr(refused.refusal)
-            assert secret not in str(refused)
+    for body in (
+        {**WHOLE, outer: inside},
+        {**WHOLE, outer: inside, "claims": {"name": secret, "sex": secret, SECRETS[0]: secret}},
+        {**WHOLE, outer: [inside, rubbish]},
+    ):
+        found = outcome(body)
+        assert isinstance(found, Question) or secret not in repr(found)
 
 
 @given(st.binary(max_size=200))
@@ -183,8 +212,10 @@ def batch(**parts: Any) -> Any:
 @pytest.mark.parametrize(
     ("parts", "named"),
     [
-        ({"items": []}, ["items"]), ({"items": {}}, ["items"]), ({"items": None}, ["items"]), ({"purpose": 7}, ["purpose"]), ({"x": 1}, ["x"]),
-        ({"partial": "yes"}, ["partial"]), ({"purpose": NIK}, ["purpose"]), ({"purpose": "a b"}, ["purpose"]), ({"purpose": "\0"}, ["purpose"]),
+        ({"items": []}, ["items"]), ({"items": {}}, ["items"]), ({"items": None}, ["items"]),
+        ({"purpose": 7}, ["purpose"]), ({"x": 1}, ["x"]),
+        ({"partial": "yes"}, ["partial"]), ({"purpose": NIK}, ["purpose"]), ({"purpose": "a b"}, ["purpose"]),
+        ({"purpose": "\0"}, ["purpose"]),
     ],
 )  # fmt: skip
 def test_the_frame_of_a_batch_has_its_form(parts: dict[str, Any], named: list[str]) -> None:
@@ -216,7 +247,9 @@ def test_an_item_asks_with_the_purpose_and_consent_of_its_batch() -> None:
     assert question.consent.basis == "contract"
 
 
-@pytest.mark.parametrize("body", [{}, [], 7, {"nik": NIK}, {"nik": NIK, "claims": {}, "purpose": "x"}, {"nik": NIK, "claims": {"sex": "x"}}])
+@pytest.mark.parametrize(
+    "body", [{}, [], 7, {"nik": NIK}, {"nik": NIK, "claims": {}, "purpose": "x"}, {"nik": NIK, "claims": {"sex": "x"}}]
+)
 def test_a_faulty_item_spoils_only_itself(body: Any) -> None:
     """It is a refusal in its place; the ref is told where it can be read."""
     ref, refused = item(body)

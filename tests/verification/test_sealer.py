@@ -163,7 +163,9 @@ def test_the_same_key_with_another_body_conflicts(house: House) -> None:
 def test_the_same_key_in_flight_is_told_so(house: House) -> None:
     """c: two of one transaction: the second gets 409, whatever its body."""
     first, second, third = house.seal(
-        submit(repeat=repeat("k")), submit(repeat=repeat("k")), submit(repeat=repeat("k", "another"))
+        submit(repeat=repeat("k")),
+        submit(repeat=repeat("k")),
+        submit(repeat=repeat("k", "another")),
     )
     assert cause(first) == ""
     assert {cause(second), cause(third)} == {"idempotency-in-progress"}
@@ -277,7 +279,8 @@ def test_wrong_guesses_use_up_a_budget(house: House) -> None:
     """d: the very same guess is free, another resident has its own budget, and in the end right guesses are refused too."""
     outcomes = [
         house.one(draft({"usable": False}, attempt=guess(3, cost, text, nik)))
-        for cost, text, nik in ((1, "a", "x"), (1, "a", "x"), (1, "b", "x"), (0, "right", "x"), (1, "c", "x"), (1, "d", "x"), (0, "right", "x"), (0, "right", "y"))
+        for cost, text, nik in ((1, "a", "x"), (1, "a", "x"), (1, "b", "x"), (0, "right", "x"), (1, "c", "x"),
+        (1, "d", "x"), (0, "right", "x"), (0, "right", "y"))
     ]  # fmt: skip
     assert [cause(one) for one in outcomes] == ["", "", "", "", "", "attempts-exhausted", "attempts-exhausted", ""]
     problem, refused = body(outcomes[5]), outcomes[5]
@@ -363,7 +366,10 @@ def test_the_ledger_has_everything_in_the_order_it_was_decided(house: House) -> 
     """e: one entry for each outcome, of every kind, and the whole of it verifies from its bytes."""
     for round_ in range(3):
         house.seal(
-            submit(), submit(refusal()), submit(draft(), draft(), draft()), submit(draft(kind=Kind.READ, charges=()))
+            submit(),
+            submit(refusal()),
+            submit(draft(), draft(), draft()),
+            submit(draft(kind=Kind.READ, charges=())),
         )
         assert house.check().size == (round_ + 1) * 6
     assert house.kinds() == ["answer", "refusal", "answer", "answer", "answer", "read"] * 3

@@ -29,7 +29,7 @@ calls = st.fixed_dictionaries(
         "nik": st.sampled_from(["n1", "n2"]),
         "guess": st.sampled_from(["", "", "w1", "w2", "w3", "w4"]),
         "refused": st.sampled_from([False] * 5 + [True]),
-    }
+    },
 )
 
 

@@ -84,8 +84,8 @@ def terminate(house: House) -> int:
         ended = connection.execute(
             text(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            ),
         ).scalar_one()
         connection.invalidate()
     return int(ended)
@@ -232,14 +232,14 @@ def test_a_warning_at_commit_is_no_success(served: House) -> None:
         connection.execute(
             text(
                 "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS "
-                "$$ BEGIN RAISE WARNING 'canceling wait for synchronous replication'; RETURN NULL; END $$"
-            )
+                "$$ BEGIN RAISE WARNING 'canceling wait for synchronous replication'; RETURN NULL; END $$",
+            ),
         )
         connection.execute(
             text(
                 "CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON ledger_entries DEFERRABLE INITIALLY DEFERRED "
-                "FOR EACH ROW EXECUTE FUNCTION warn()"
-            )
+                "FOR EACH ROW EXECUTE FUNCTION warn()",
+            ),
         )
     with pytest.raises(CommitUnknown) as raised:
         served.one()

@@ -36,9 +36,14 @@ class Books:
         scope = partner_scope(partner)
         client = Client(client_id, partner, "private_key_jwt", {}, frozenset())
         epoch = self.epochs.get(scope, 0)
-        return Standing(client, Partner(partner, partner, "bank", False, (), epoch), {HOUSE: self.epochs[HOUSE], scope: epoch}, {})
+        return Standing(
+            client,
+            Partner(partner, partner, "bank", suspended=False, agreements=(), epoch=epoch),
+            {HOUSE: self.epochs[HOUSE], scope: epoch},
+            {},
+        )
 
-    async def find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> Found:
+    async def find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> Found:  # noqa: ARG002  the port's
         return Found({}, {}, {})
 
     def know(self, *clients: str) -> Mapping[str, Standing | None]:
@@ -102,5 +107,3 @@ def test_invented_names_do_not_fill_the_memory() -> None:
     books.know(*(f"nobody-{number}" for number in range(10_050)))
     assert len(books.directory._unknown) <= 10_001
     assert len(books.directory._known) == 0
-
-

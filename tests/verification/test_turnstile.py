@@ -223,7 +223,11 @@ def test_who_has_gone_is_not_sealed() -> None:
 
     async def body(gate: Gate) -> None:
         gate.open.set()
-        tasks = [gate.enter("a", "gone", gone=lambda: True), gate.enter("a", "here"), gate.enter("b", "left", gone=lambda: True)]
+        tasks = [
+            gate.enter("a", "gone", gone=lambda: True),
+            gate.enter("a", "here"),
+            gate.enter("b", "left", gone=lambda: True),
+        ]
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(result) for result in results] == [CallerGone, str, CallerGone]
         assert gate.batches == [["here"]]
@@ -260,7 +264,7 @@ def test_a_failed_batch_is_its_callers_alone() -> None:
         first = await gate.occupied()
         settle = gate.turnstile._settle
 
-        async def once(calls: Sequence[Any]) -> Sequence[Any]:
+        async def once(_: Sequence[Any]) -> Sequence[Any]:
             gate.turnstile._settle = settle
             msg = "broken"
             raise RuntimeError(msg)

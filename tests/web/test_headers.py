@@ -31,10 +31,13 @@ NIK = "7402154505909001"
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [
-        ("", "id"), ("id", "id"), ("en", "en"), ("en-US,en;q=0.9", "en"), ("id-ID,id;q=0.9,en;q=0.8", "id"), ("de,en;q=0.1", "en"),
+        ("", "id"), ("id", "id"), ("en", "en"), ("en-US,en;q=0.9", "en"), ("id-ID,id;q=0.9,en;q=0.8", "id"),
+        ("de,en;q=0.1", "en"),
         ("in", "id"), ("in,en;q=0.9", "id"), ("de", "id"), ("*", "id"), ("en;q=0", "id"), ("en;q=0.5,id;q=0.4", "en"),
-        ("en;q=0.4,id;q=0.5", "id"), ("EN-gb", "en"), ("id;q=0,en;q=0.1", "en"), ("en;q=x", "id"), ("english", "id"), (",,;;,", "id"),
-        ("id, en", "id"), ("en, id", "en"), ("en ; q=0.9 , id ; q=0.8", "en"), ("en;q=nan", "id"), ("x," * 30 + "en", "id"),
+        ("en;q=0.4,id;q=0.5", "id"), ("EN-gb", "en"), ("id;q=0,en;q=0.1", "en"), ("en;q=x", "id"),
+        ("english", "id"), (",,;;,", "id"),
+        ("id, en", "id"), ("en, id", "en"), ("en ; q=0.9 , id ; q=0.8", "en"), ("en;q=nan", "id"),
+        ("x," * 30 + "en", "id"),
     ],
 )  # fmt: skip
 def test_the_language_is_the_one_preferred(accept: str, expected: str) -> None:
@@ -82,7 +85,8 @@ def test_an_address_is_believed_from_listed_proxies_alone(peer: str, lines: tupl
 
 
 @pytest.mark.parametrize(
-    "text", ["CIF-2026.0001_a", "x", "a" * 64, "123456789012345", '"quoted"', "7402-1545-0590-9001"]
+    "text",
+    ["CIF-2026.0001_a", "x", "a" * 64, "123456789012345", '"quoted"', "7402-1545-0590-9001"],
 )
 def test_an_idempotency_key_is_a_free_identifier(text: str) -> None:
     """Bare, or as the string of a structured field."""
@@ -90,7 +94,8 @@ def test_an_idempotency_key_is_a_free_identifier(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [[""], ['""'], ["a" * 65], ["a b"], ["ä"], [NIK], [f"x{NIK}y"], ['"a'], ["a\n"], ["a", "a"], ['"a\\"b"']]
+    "values",
+    [[""], ['""'], ["a" * 65], ["a b"], ["ä"], [NIK], [f"x{NIK}y"], ['"a'], ["a\n"], ["a", "a"], ['"a\\"b"']],
 )
 def test_what_is_no_idempotency_key_is_refused(values: list[str]) -> None:
     """Empty, too long, other characters, a run of 16 digits, or two of them; by name, never by value."""
@@ -114,11 +119,16 @@ def test_a_request_id_that_is_none_is_replaced(text: str) -> None:
 
 BODY = b'{"hello": "world"}'
 SHA256 = base64.b64encode(hashlib.sha256(BODY).digest()).decode()
+SHA512 = base64.b64encode(hashlib.sha512(BODY).digest()).decode()
 
 
 @pytest.mark.parametrize(
-    "header", [f"sha-256=:{SHA256}:", f"sha-512=:AAAA:, sha-256=:{SHA256}:", f"sha-256=:{SHA256}:,sha-512=:AAAA:"]
-)
+    "header",
+    [
+        f"sha-256=:{SHA256}:", f"sha-512=:{SHA512}:, sha-256=:{SHA256}:", f"sha-256=:{SHA256}:,sha-512=:{SHA512}:",
+        f"sha-512=:{SHA512}:", f"md5=:AAAA:, sha-256=:{SHA256}:", f"sha-256=:{SHA256}:;q=1, x",
+    ],
+)  # fmt: skip
 def test_a_digest_of_the_body_is_taken(header: str) -> None:
     """RFC 9530, alone or beside others; the RFC's own example body."""
     assert SHA256 == "X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE="
@@ -128,12 +138,14 @@ def test_a_digest_of_the_body_is_taken(header: str) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        "sha-256=:AAAA:", f"sha-256={SHA256}", f"sha-256=:{SHA256[:-4]}:", "sha-256=::", "sha-256", f"xsha-256=:{SHA256}:", "x",
+        "sha-256=:AAAA:", f"sha-256={SHA256}", f"sha-256=:{SHA256[:-4]}:", "sha-256=::", "sha-256",
+        f"xsha-256=:{SHA256}:", "x",
+        f"sha-256=:{SHA256}:, sha-512=:AAAA:", f"sha-512=:{SHA256}:", f"sha-256=:AAAA:, sha-256=:{SHA256}:",
         f"SHA-256=:{SHA256}:", "sha-256=:====:", "sha-256=:A:", f'"sha-256=:{SHA256}:"', f"md5=:{SHA256}:",
     ],
 )  # fmt: skip
 def test_another_digest_is_a_mismatch(header: str) -> None:
-    """Whenever it does not name the SHA-256 of this body."""
+    """Whenever one that the gateway knows does not fit this body, or it knows none of them."""
     with pytest.raises(Refused) as raised:
         check_digest(header, BODY)
     assert raised.value.refusal.cause is Cause.DIGEST_MISMATCH
@@ -145,13 +157,16 @@ def test_headers_that_matter_are_read_once_and_kept_apart() -> None:
     """Those that may come once only stay lists, so that twice is seen; the rest is left alone."""
     headers = parse_headers(
         [
-            (b"authorization", b"DPoP a"), (b"authorization", b"DPoP b"), (b"dpop", b"p"), (b"content-type", b"application/json"),
-            (b"content-length", b"17"), (b"idempotency-key", b"k1"), (b"idempotency-key", b"k2"), (b"accept-language", b"en"),
+            (b"authorization", b"DPoP a"), (b"authorization", b"DPoP b"), (b"dpop", b"p"),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"17"), (b"idempotency-key", b"k1"), (b"idempotency-key", b"k2"),
+            (b"accept-language", b"en"),
             (b"x-request-id", b"r"), (b"content-digest", b"d"), (b"x-fapi-interaction-id", b"i"), (b"cookie", b"c"),
-        ]
+        ],
     )  # fmt: skip
     assert headers == Headers(["DPoP a", "DPoP b"], ["p"], "application/json", 17, "d", ["k1", "k2"], "en", "r", "i")
     assert parse_headers([(b"content-length", b"-1")]).content_length == -1
+    assert parse_headers([(b"content-digest", b" a "), (b"content-digest", b"b")]).content_digest == "a, b"
     assert parse_headers([(b"authorization", b"\xff")]).authorization == ["ÿ"]
 
 

@@ -1,0 +1,101 @@
+"""Whose credentials are there, and how are they given and taken? `nik-gateway staff …`; a credential belongs to one person."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import rich_click as click
+
+from gateway.app import House, open_house
+from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
+from gateway.clock import SystemClock, SystemEntropy
+from gateway.errors import Refused
+from gateway.partners.approvals import require_other_person
+from gateway.policy.decide import Decider
+from gateway.policy.policies import load
+from gateway.store.administration import do
+from gateway.store.views import Sight, show
+from gateway.verification.acts import Act, NewAdministrator, Seen, View
+
+
+@click.group()
+def staff() -> None:
+    """Credentials of administrators, auditors and regency offices: list, enrol, dismiss."""
+
+
+def _open(config: Path) -> tuple[House, Decider]:
+    settings = settings_of(config)
+    return open_house(settings, SystemClock(), SystemEntropy()), Decider(load(settings.policies))
+
+
+@staff.command("list")
+@config_option
+@json_option
+def list_staff(config: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Every credential of the house: client, person, scopes."""
+    house, decider = _open(config)
+    with house.database.reading() as connection:
+        sight = Sight(connection, house.clock.now(), decider.policies.purposes, decider)
+        items = show(sight, View("staff", query={"limit": "200"})).document["items"]
+    house.database.close()
+    lines = [f"{each['client_id']:24} {each['person']:28} {' '.join(each['scopes'])}" for each in items]
+    say(as_json, {"staff": items}, lambda: "\n".join(lines) or "Nobody. Enrol somebody with: nik-gateway staff enrol")
+
+
+@staff.command()
+@config_option
+@click.argument("client_id")
+@click.option("--person", required=True, help="Whose credential it is.")
+@click.option("--scope", "scopes", multiple=True, required=True, help="What it may do; may be given several times.")
+@click.option(
+    "--key", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True, help="The public JWK, a file."
+)
+@click.option("--proposer", required=True, help="Who proposes this: one person.")
+@click.option("--approver", required=True, help="Who approves it: another person, and not the one it is for.")
+@json_option
+def enrol(  # noqa: PLR0913, PLR0917  what a credential is made of
+    config: Path,
+    client_id: str,
+    person: str,
+    scopes: tuple[str, ...],
+    key: Path,
+    proposer: str,
+    approver: str,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Give a person a credential; takes a proposer, and an approver who is neither the proposer nor that person."""
+    try:
+        jwk = json.loads(key.read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        stop(COULD_NOT_RUN, f"nik-gateway: {key}: {fault}")
+    house, decider = _open(config)
+    try:
+        require_other_person((proposer, person), approver)
+        body = NewAdministrator(client_id, person, list(scopes), jwk)
+        (proposed,) = do(house.database, house.entropy, decider, [Act("propose_administrator", {}, body, proposer)])
+        path, seen = {"id": proposed.answer["approval"]}, Seen(proposed.answer["digest"])
+        do(house.database, house.entropy, decider, [Act("approve", path, seen, approver)])
+    except Refused as refused:
+        told = refused.refusal.facts.get("fault") or refused.refusal.facts.get("members") or ""
+        stop(FOUND_FAULT, f"nik-gateway: {refused.refusal.cause.value} {told}".rstrip())
+    finally:
+        house.database.close()
+    say(as_json, {"client_id": client_id, "person": person}, lambda: f"{client_id}: a credential of {person}")
+
+
+@staff.command()
+@config_option
+@click.argument("client_id")
+@click.option("--by", "actor", required=True, help="Who does it; narrowing takes one person.")
+@json_option
+def dismiss(config: Path, client_id: str, actor: str, as_json: bool) -> None:  # noqa: FBT001
+    """Take a credential away; holds from the next answer on, in every process."""
+    house, decider = _open(config)
+    try:
+        do(house.database, house.entropy, decider, [Act("dismiss_administrator", {"client_id": client_id}, None, actor)])
+    except Refused:
+        stop(FOUND_FAULT, f"nik-gateway: there is no {client_id!r}. See: nik-gateway staff list")
+    finally:
+        house.database.close()
+    say(as_json, {"client_id": client_id, "dismissed": True}, lambda: f"{client_id}: dismissed")

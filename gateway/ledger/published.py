@@ -1,0 +1,150 @@
+"""What is published for whoever checks the log with a program of its own? A schema and vectors (checker/), both generated."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.clock import SECOND
+from gateway.ledger.checkpoint import Checkpoint, sign
+from gateway.ledger.entry import KINDS, Entry, make_entry, private_bytes
+from gateway.ledger.export import FORMAT, entry_lines, head_line
+from gateway.ledger.merkle import HASH, Frontier
+from gateway.ledger.note import COSIGNATURE, PLAIN, Signer, VerifierKey, b64
+from gateway.ledger.proof import Tree
+from gateway.ledger.receipt import Receipt
+from gateway.ledger.tiles import Tile
+
+SIZE = 11
+ORIGIN = "log.example/vectors"
+AT = 1_764_000_000
+_DIGEST = {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"}
+_HASHES = {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$"}}
+
+
+def checker_text(source: str) -> str:
+    """The checker's source with the kinds of today in it."""
+    words = " ".join(KINDS)
+    lines = re.sub(r"(.{1,110})(?: |$)", r"\1\n", words)
+    begun, ended = "# kinds: written by `make docs`\n", "# end of kinds\n"
+    head, _, rest = source.partition(begun)
+    return f'{head}{begun}KINDS = set(\n    """\n{lines}""".split()\n)\n{ended}{rest.partition(ended)[2]}'
+
+
+def schema_text() -> str:
+    """checker/schema.json: JSON Schemas (2020-12) of a leaf and of both kinds of lines of an export."""
+    leaf: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "actor": {"type": "string"},
+            "agreement": {"type": "string"},
+            "answer": _DIGEST,
+            "at": {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"},
+            "id": {"type": "string", "format": "uuid"},
+            "kind": {"enum": [str(kind) for kind in KINDS]},
+            "private": _DIGEST,
+            "purpose": {"type": "string"},
+            "request": _DIGEST,
+            "v": {"const": 1},
+        },
+    }
+    head: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "format": {"const": FORMAT},
+            "checkpoint": {"type": "string", "description": "C2SP tlog-checkpoint, a signed note."},
+            "keys": {"type": "array", "items": {"type": "string"}, "description": "Verifier keys (C2SP signed-note)."},
+            "first": {"type": "integer", "minimum": 0},
+            "count": {"type": "integer", "minimum": 0},
+            "left": {**_HASHES, "description": "Perfect subtrees before the stretch, largest first."},
+            "right": {**_HASHES, "description": "Perfect subtrees behind it, in order, up to the checkpoint's size."},
+        },
+    }
+    line: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "index": {"type": "integer", "minimum": 0},
+            "leaf": {"type": "string", "description": "The very text that was hashed: RFC 8785 of a leaf."},
+            "private": {
+                "type": ["string", "null"],
+                "pattern": "^[A-Za-z0-9_-]*$",
+                "description": "base64url; null once destroyed.",
+            },
+        },
+    }
+    for schema, optional in ((leaf, ()), (head, ()), (line, ("private",))):
+        schema["required"] = [name for name in schema["properties"] if name not in optional]
+        schema["additionalProperties"] = False
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": {"leaf": leaf, "export_head": head, "export_entry": line},
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _entries() -> list[Entry]:
+    kinds = list(KINDS)
+    return [
+        make_entry(
+            kind=kinds[number % 3],
+            id=f"019abb00-0000-7000-8000-{number:012x}",
+            at=(AT + number) * SECOND,
+            actor="bank/bank-1",
+            agreement="pks-bank",
+            purpose="account_opening",
+            answer=bytes((number,)) * 32,
+            request=bytes((255 - number,)) * 32,
+            private=private_bytes(bytes((number,)) * 32, {"number": number, "name": "é “ü” \n"}),
+        )
+        for number in range(SIZE)
+    ]
+
+
+def vectors_text() -> str:
+    """checker/vectors.json: a log of eleven entries, with roots, proofs, signed checkpoint, receipt and export."""
+    seed = bytes(range(32))
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    signer = Signer(VerifierKey(ORIGIN, PLAIN, private.public_key().public_bytes_raw()), private.sign)
+    other = Ed25519PrivateKey.from_private_bytes(seed[::-1])
+    witness = Signer(VerifierKey("witness.example/w1", COSIGNATURE, other.public_key().public_bytes_raw()), other.sign)
+    entries = _entries()
+    hashes = b"".join(entry.hash for entry in entries)
+
+    def read(tile: Tile) -> bytes:
+        return hashes[: tile.width * HASH]
+
+    roots = []
+    frontier = Frontier()
+    for entry in [None, *entries]:
+        frontier.append([entry.hash] if entry else [])
+        roots.append(b64(frontier.root()))
+    tree = Tree(read, SIZE)
+    checkpoint = Checkpoint(ORIGIN, SIZE, tree.root())
+    note = sign(checkpoint, [signer]) + witness.line(checkpoint.text.encode(), AT)
+    rows = [(at, b"", entry.leaf, entry.private) for at, entry in enumerate(entries)]
+    export = head_line(note, [signer.key], tree, 3, 9) + entry_lines(rows[3:9], private=True)
+    document = {
+        "vkey": str(signer.key),
+        "witness": str(witness.key),
+        "leaves": [
+            {"leaf": entry.leaf.decode(), "hash": b64(entry.hash), "private": b64(entry.private)} for entry in entries
+        ],
+        "roots": roots,
+        "inclusion": [
+            {"index": index, "size": size, "path": [b64(each) for each in tree.inclusion(index, size)]}
+            for size in (1, 2, 7, 8, SIZE)
+            for index in (0, size // 2, size - 1)
+        ],
+        "consistency": [
+            {"old": old, "size": size, "path": [b64(each) for each in tree.consistency(old, size)]}
+            for size in (2, 7, 8, SIZE)
+            for old in (1, size // 2, size - 1, size)
+        ],
+        "checkpoint": note,
+        "receipt": Receipt(entries[4].leaf, 4, tuple(tree.inclusion(4)), note).text,
+        "export": export.decode(),
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

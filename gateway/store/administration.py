@@ -1,0 +1,221 @@
+"""How is an act of an administrator made, sealed and recorded? In one transaction under the sealing lock, or not at all.
+
+The seal checks epochs and proofs as it does for everybody; the act's entry, its changes and the new epochs commit together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec.structs import replace
+
+from gateway.clock import Clock, Entropy
+from gateway.errors import Cause, Refusal, Refused
+from gateway.keyring import SigningKey
+from gateway.keyring.keys import b64u
+from gateway.ledger.canonical import canonical
+from gateway.policy.decide import Decider
+from gateway.store import agreements, approvals, credentials, duties
+from gateway.store.deeds import Books, Deed
+from gateway.store.engine import Database
+from gateway.store.history import Change, bump, write_history
+from gateway.store.money import keep_statement, kept_statement, make_statement
+from gateway.store.seals import SealsWithin
+from gateway.store.views import Sight, show
+from gateway.verification.acts import Act, Shown, View
+from gateway.verification.seal import Draft, Failed, Moved, Outcome, Sealed, SealStore, Submission
+from gateway.verification.sealer import Sealer
+from gateway.verification.standing import partner_scope
+
+ACTS: Mapping[str, Callable[[Books, Act], Deed]] = {
+    "register_partner": agreements.register_partner,
+    "suspend_partner": agreements.suspend_partner,
+    "propose_partner_resume": approvals.propose_partner_resume,
+    "draft_agreement": agreements.draft_agreement,
+    "draft_version": agreements.draft_version,
+    "amend_draft": agreements.amend_draft,
+    "propose_version": approvals.propose_version,
+    "suspend_agreement": agreements.suspend_agreement,
+    "propose_resume": approvals.propose_resume,
+    "terminate_agreement": agreements.terminate_agreement,
+    "propose_key": approvals.propose_key,
+    "remove_key": credentials.remove_key,
+    "rotate_key": credentials.rotate_key,
+    "propose_payment": approvals.propose_payment,
+    "propose_exemption": approvals.propose_exemption,
+    "end_exemption": agreements.end_exemption,
+    "propose_administrator": approvals.propose_administrator,
+    "dismiss_administrator": credentials.dismiss,
+    "deliver": duties.deliver,
+    "approve": approvals.approve,
+    "reject": approvals.reject,
+    "withdraw": approvals.withdraw,
+}
+"""Everything that can be done, by name."""
+
+MATCHED: Mapping[str, str] = {
+    "suspend_partner": "partner",
+    "propose_partner_resume": "partner",
+    "draft_agreement": "partner",
+    "draft_version": "agreement",
+    "amend_draft": "version",
+    "propose_version": "version",
+    "suspend_agreement": "agreement",
+    "propose_resume": "agreement",
+    "terminate_agreement": "agreement",
+    "propose_key": "partner",
+    "remove_key": "partner",
+    "propose_payment": "partner",
+    "propose_exemption": "partner",
+    "end_exemption": "partner",
+    "deliver": "agreement",
+    "approve": "approval",
+    "reject": "approval",
+    "withdraw": "approval",
+}
+"""Whose ETag `If-Match` names, by act: the view that the path names."""
+
+
+class _UndoneError(Exception):
+    """The seal did not take the act: everything is rolled back."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class AdministrationOf:
+    """Administration in one database; see `verification.acts.Desk`."""
+
+    def __init__(  # noqa: PLR0913  what administration reaches
+        self,
+        database: Database,
+        clock: Clock,
+        entropy: Entropy,
+        decider: Callable[[], Decider],
+        sealer: Callable[[SealStore], Sealer],
+        issuer: str,
+        signer: SigningKey,
+    ) -> None:
+        """`decider` gives the policies in force, whose purposes drafts are read with; `sealer` seals in a given store.
+
+        `signer` signs statements.
+        """
+        self._database = database
+        self._clock = clock
+        self._entropy = entropy
+        self._decider = decider
+        self._sealer = sealer
+        self._issuer = issuer
+        self._signer = signer
+        # Apart, so that no long reading keeps an emergency suspension waiting.
+        self._acting = ThreadPoolExecutor(1, thread_name_prefix="desk")
+        self._reading = ThreadPoolExecutor(2, thread_name_prefix="desk-reader")
+
+    async def perform(self, act: Act, submission: Submission) -> Outcome:
+        """See `Desk.perform`. Raises StoreUnavailable, CommitUnknown."""
+        return await asyncio.get_running_loop().run_in_executor(self._acting, self._perform, act, submission)
+
+    async def show(self, view: View) -> Shown:
+        """See `Desk.show`."""
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._show, view)
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._acting.shutdown()
+        self._reading.shutdown()
+
+    def _show(self, view: View) -> Shown:
+        if view.name == "statement":
+            return self._statement(view)
+        with self._database.reading() as connection:
+            decider = self._decider()
+            sight = Sight(connection, self._clock.now(), decider.policies.purposes, decider, replays=True)
+            return show(sight, view)
+
+    def _statement(self, view: View) -> Shown:
+        day, partner = agreements.day_of(view.path["date"]), view.path["partner"]
+        with self._database.reading() as connection:
+            document = kept_statement(connection, partner, day)
+            if document is not None:
+                return Shown(document)
+            made = make_statement(connection, self._issuer, partner, day, self._clock.now())
+        document = {"statement": made, "jws": self._sign(canonical(made))}
+        with self._database.sealing() as (connection, _):
+            return Shown(keep_statement(connection, partner, day, document))
+
+    def _sign(self, payload: bytes) -> str:
+        """A compact JWS (RFC 7515) over the JCS of a statement."""
+        header = {"alg": self._signer.alg, "kid": self._signer.kid, "typ": "statement+jws"}
+        signed = f"{b64u(canonical(header))}.{b64u(payload)}"
+        return f"{signed}.{b64u(self._signer.sign(signed.encode()))}"
+
+    def _perform(self, act: Act, submission: Submission) -> Outcome:
+        draft = submission.drafts[0]
+        try:
+            with self._database.sealing() as (connection, now):
+                decider = self._decider()
+                books = Books(connection, now, self._entropy, decider.policies.purposes)
+                sight = Sight(connection, now, decider.policies.purposes, decider)
+                require_match(sight, act)
+                deed = ACTS[act.name](books, act)
+                headers: list[tuple[str, str]] = [("Location", deed.link)] if deed.link else []
+                if deed.shown is not None:
+                    shown = show(sight, View(*deed.shown))
+                    headers += [("ETag", shown.etag)] if shown.etag else []
+                answer = {**deed.answer, "receipt": draft.id} if "id" in deed.answer else dict(deed.answer)
+                private = {**draft.private, "person": act.person, **deed.private}
+                whole = replace(draft, kind=deed.kind, agreement=deed.agreement, private=private, answer=answer)
+                outcome = self._seal(SealsWithin(connection, now), submission, whole)
+                if not isinstance(outcome, Sealed) or outcome.cause:
+                    raise _UndoneError(outcome)  # noqa: TRY301  leaving the block is what rolls back
+                for partner in sorted(set(deed.moved)):
+                    bump(connection, partner_scope(partner))
+            return replace(outcome, status=deed.status, headers=tuple(headers))
+        except Refused as refused:
+            return self.refuse(submission, refused.refusal, act)
+        except _UndoneError as undone:
+            if isinstance(undone.outcome, Moved | Failed):
+                return undone.outcome
+            # Replayed or expired: the refusal is sealed by itself, for what it came with was rolled back.
+            return self.refuse(submission, Refusal(Cause.MALFORMED_REQUEST), act)
+
+    def refuse(self, submission: Submission, refusal: Refusal, act: Act) -> Outcome:
+        """Seal the refusal of an act."""
+        draft = submission.drafts[0]
+        private = {**draft.private, "person": act.person, "act": act.name}
+        agreement = act.path.get("a", "")
+        with self._database.sealing() as (connection, now):
+            known = agreement if agreement and agreements.exists(connection, agreement) else ""
+            whole = replace(draft, agreement=known, private=private, refusal=refusal)
+            return self._seal(SealsWithin(connection, now), submission, whole)
+
+    def _seal(self, store: SealStore, submission: Submission, draft: Draft) -> Outcome:
+        return self._sealer(store).seal([replace(submission, drafts=(draft,))])[0]
+
+
+def require_match(sight: Sight, act: Act) -> None:
+    """Raises Refused(CONFLICT) when `If-Match` names something else than what stands now (RFC 9110 §13.1.1)."""
+    if not act.match or act.match.strip() == "*" or act.name not in MATCHED:
+        return
+    path = {"id": act.path["id"]} if "id" in act.path else dict(act.path)
+    held = show(sight, View(MATCHED[act.name], path)).etag
+    if held not in {each.strip() for each in act.match.split(",")}:
+        raise Refused(Cause.CONFLICT, fault="If-Match names another state than the present one")
+
+
+def do(database: Database, entropy: Entropy, decider: Decider, acts: list[Act]) -> list[Deed]:
+    """Acts of persons at the command line, in one transaction with their entries. Raises Refused: then nothing was done."""
+    deeds: list[Deed] = []
+    with database.sealing() as (connection, now):
+        books = Books(connection, now, entropy, decider.policies.purposes)
+        deeds.extend(ACTS[act.name](books, act) for act in acts)
+        history = [
+            Change(deed.kind, act.person, deed.private, deed.agreement) for act, deed in zip(acts, deeds, strict=True)
+        ]
+        write_history(connection, history, now, entropy)
+        for partner in sorted({partner for deed in deeds for partner in deed.moved}):
+            bump(connection, partner_scope(partner))
+    return deeds

@@ -1,0 +1,339 @@
+"""How are partners and the versions of their agreements kept and changed? Each act is one deed in the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from gateway.errors import Cause, Refused
+from gateway.ledger.entry import Kind
+from gateway.partners import lifecycle
+from gateway.partners.agreement import Agreement, State
+from gateway.partners.approvals import Approval, Decision
+from gateway.partners.lifecycle import Examined, digest
+from gateway.partners.particulars import CLASSES, EXEMPTIONS
+from gateway.partners.terms import PartnerEntry, from_document, to_document
+from gateway.store.deeds import STAFF, Books, Deed
+from gateway.store.engine import put_many
+from gateway.store.tables import accounts, agreement_versions, agreements, approvals, drafts, exemptions, partners
+from gateway.verification.acts import Act, Exemption, NewPartner
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z").match
+_LONGEST = 40  # characters of an id that is made from a name
+
+
+def versions_of(connection: Connection, agreement: str) -> list[Agreement]:
+    """Every version of an agreement that could be read, in order; incomplete drafts stand in `drafts` alone."""
+    documents = connection.execute(
+        select(agreement_versions.c.document)
+        .where(agreement_versions.c.agreement == agreement)
+        .order_by(agreement_versions.c.version)
+    ).scalars()
+    return [from_document(json.loads(document)) for document in documents]
+
+
+def put_version(connection: Connection, agreement: Agreement) -> None:
+    """Write a version as it is now."""
+    row = (agreement.id, agreement.version, agreement.partner, str(agreement.state), written(agreement))
+    put_many(connection, agreement_versions, [row], ("state", "document"))
+
+
+def written(agreement: Agreement) -> str:
+    """A version as it is stored."""
+    return json.dumps(to_document(agreement), sort_keys=True)
+
+
+def partner_entry(connection: Connection, id: str) -> PartnerEntry:
+    """A partner as an agreement names it. Raises Refused(NOT_FOUND)."""
+    row = connection.execute(select(partners).where(partners.c.id == id)).one_or_none()
+    if row is None or id == STAFF:
+        raise Refused(Cause.NOT_FOUND)
+    held = connection.execute(select(exemptions).where(exemptions.c.partner == id)).one_or_none()
+    exemption = {"ground": held.ground, "proof": held.proof} if held else None
+    return PartnerEntry(row.id, row.name, row.kind, exemption)
+
+
+def owner_of(connection: Connection, agreement: str) -> str:
+    """The partner that an agreement belongs to. Raises Refused(NOT_FOUND)."""
+    found = connection.execute(select(agreements.c.partner).where(agreements.c.id == agreement)).scalar()
+    if found is None:
+        found = connection.execute(
+            select(agreement_versions.c.partner).where(agreement_versions.c.agreement == agreement).limit(1)
+        ).scalar()
+    if found is None:
+        raise Refused(Cause.NOT_FOUND)
+    return str(found)
+
+
+def open_account(connection: Connection, agreement: str, partner: str, now: int, opening: int = 0) -> None:
+    """What an agreement has from the beginning: its owner, the instant from which duties count, and an account."""
+    if connection.execute(select(agreements.c.id).where(agreements.c.id == agreement)).first() is None:
+        put_many(connection, agreements, [(agreement, partner, now)])
+    if connection.execute(select(accounts.c.id).where(accounts.c.id == agreement)).first() is None:
+        put_many(connection, accounts, [(agreement, 0, 0, 0, 0, 0, opening)])
+
+
+def register_partner(books: Books, act: Act) -> Deed:
+    """`POST /v1/partners`: an institution; without an agreement it may ask nothing."""
+    body: NewPartner = act.body
+    exemption = body.exemption if isinstance(body.exemption, Exemption) else None
+    wrong = [
+        *(["class"] if body.kind not in CLASSES else []),
+        *(["exemption.ground"] if exemption and exemption.ground not in EXEMPTIONS else []),
+    ]
+    if wrong:
+        raise Refused(Cause.MALFORMED_REQUEST, members=wrong)
+    connection = books.connection
+    if connection.execute(select(partners.c.id).where(partners.c.name == body.name)).first():
+        raise Refused(Cause.CONFLICT, fault="a partner of this name is registered already")
+    id = _free_id(connection, body.name)
+    put_many(connection, partners, [(id, body.name, body.kind, False)])
+    if exemption:
+        put_many(connection, exemptions, [(id, exemption.ground, exemption.proof)])
+    private = {"change": "register", "partner": id, "before": "", "after": digest([body.name, body.kind])}
+    shown = ("partner", {"id": id})
+    return Deed(Kind.PARTNER, {"id": id}, private, status=201, moved=(id,), link=f"/v1/partners/{id}", shown=shown)
+
+
+def _free_id(connection: Connection, name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_LONGEST].strip("-") or "partner"
+    taken = set(connection.execute(select(partners.c.id).where(partners.c.id.startswith(slug))).scalars())
+    return next(id for id in (slug, *(f"{slug}-{number}" for number in range(2, len(taken) + 3))) if id not in taken)
+
+
+def new_exemption(act: Act) -> dict[str, str]:
+    """What is to be proposed for `POST /v1/partners/{id}/exemption`. Raises Refused(MALFORMED_REQUEST)."""
+    if act.body.ground not in EXEMPTIONS:
+        raise Refused(Cause.MALFORMED_REQUEST, members=["ground"])
+    return {"ground": act.body.ground, "proof": act.body.proof}
+
+
+def exemption_base(connection: Connection, partner: str) -> str:
+    """A digest of the exemption that stands; empty when there is none."""
+    held = partner_entry(connection, partner).exemption
+    return digest(held) if held else ""
+
+
+def exempt(books: Books, approval: Approval) -> Deed:
+    """The effect of an approved exemption: the next version may have a tariff of 0, and must."""
+    before, subject = exemption_base(books.connection, approval.partner), approval.subject
+    put_many(
+        books.connection, exemptions, [(approval.partner, subject["ground"], subject["proof"])], ("ground", "proof")
+    )
+    private = {"partner": approval.partner, "before": before, "after": digest(dict(subject))}
+    return Deed(Kind.MONEY, {"partner": approval.partner, "exemption": dict(subject)}, private)
+
+
+def end_exemption(books: Books, act: Act) -> Deed:
+    """`DELETE /v1/partners/{id}/exemption`: at once; the next version must have a tariff."""
+    partner = partner_entry(books.connection, act.path["id"])
+    if partner.exemption is None:
+        raise Refused(Cause.NOT_FOUND)
+    before = exemption_base(books.connection, partner.id)
+    books.connection.execute(delete(exemptions).where(exemptions.c.partner == partner.id))
+    private = {"change": "end_exemption", "partner": partner.id, "before": before, "after": ""}
+    return Deed(Kind.MONEY, {"partner": partner.id, "exemption": None}, private, shown=("partner", {"id": partner.id}))
+
+
+def suspend_partner(books: Books, act: Act) -> Deed:
+    """`POST /v1/partners/{id}/suspend`: none of its agreements answers any more."""
+    id = partner_entry(books.connection, act.path["id"]).id
+    books.connection.execute(update(partners).where(partners.c.id == id).values(suspended=True))
+    private = {"change": "suspend", "partner": id, "reason": act.body.reason, "before": "", "after": "suspended"}
+    answer = {"partner": id, "suspended": True}
+    return Deed(Kind.PARTNER, answer, private, moved=(id,), shown=("partner", {"id": id}))
+
+
+def draft_agreement(books: Books, act: Act) -> Deed:
+    """`POST /v1/partners/{id}/agreements`: the first draft of a new agreement; `id` in the body names it."""
+    partner = partner_entry(books.connection, act.path["id"])
+    fields = dict(act.body)
+    given = fields.pop("id", "")
+    if given and not (isinstance(given, str) and _ID(given)):
+        raise Refused(Cause.MALFORMED_REQUEST, members=["id"])
+    agreement = given or _next_agreement(books.connection, partner.id)
+    if books.connection.execute(select(agreements.c.id).where(agreements.c.id == agreement)).first() or versions_of(
+        books.connection, agreement
+    ):
+        raise Refused(Cause.CONFLICT, fault="an agreement of this id exists already")
+    put_many(books.connection, agreements, [(agreement, partner.id, books.now)])
+    return _draft(books, act, partner, agreement, 1, fields)
+
+
+def _next_agreement(connection: Connection, partner: str) -> str:
+    held = set(connection.execute(select(agreements.c.id)).scalars()) | set(
+        connection.execute(select(agreement_versions.c.agreement)).scalars()
+    )
+    plain = f"pks-{partner}"[:60]
+    return next(id for id in (plain, *(f"{plain}-{number}" for number in range(2, len(held) + 3))) if id not in held)
+
+
+def draft_version(books: Books, act: Act) -> Deed:
+    """`POST /v1/agreements/{a}/versions`: a draft of what shall hold next."""
+    connection, agreement = books.connection, act.path["a"]
+    partner = partner_entry(connection, owner_of(connection, agreement))
+    lifecycle.require_open(versions_of(connection, agreement))
+    numbers = [
+        *connection.execute(
+            select(agreement_versions.c.version).where(agreement_versions.c.agreement == agreement)
+        ).scalars(),
+        *connection.execute(select(drafts.c.version).where(drafts.c.agreement == agreement)).scalars(),
+    ]
+    return _draft(books, act, partner, agreement, max(numbers, default=0) + 1, dict(act.body))
+
+
+def amend_draft(books: Books, act: Act) -> Deed:
+    """`PUT /v1/agreements/{a}/versions/{v}`: the draft anew, with everything that is known now."""
+    agreement, version = act.path["a"], number(act.path["v"])
+    row = draft_row(books.connection, agreement, version)
+    if row.state != State.DRAFT:
+        raise Refused(Cause.CONFLICT, fault="it is proposed already: withdraw or reject the proposal first")
+    partner = partner_entry(books.connection, owner_of(books.connection, agreement))
+    hands = json.loads(row.persons)
+    return _draft(books, act, partner, agreement, version, dict(act.body), persons=hands, before=row.digest)
+
+
+def _draft(  # noqa: PLR0913  what a draft is made of
+    books: Books,
+    act: Act,
+    partner: PartnerEntry,
+    agreement: str,
+    version: int,
+    fields: dict[str, Any],
+    *,
+    persons: Sequence[str] = (),
+    before: str = "",
+) -> Deed:
+    found = examined(books, partner, agreement, version, fields)
+    hands = [*(each for each in persons if each != act.person), act.person]
+    row = (agreement, version, str(State.DRAFT), found.digest, json.dumps(fields), json.dumps(hands))
+    put_many(books.connection, drafts, [row], ("state", "digest", "fields", "persons"))
+    _mirror(books.connection, agreement, version, found.agreement)
+    status = 200 if before else 201
+    path = {"a": agreement, "v": str(version)}
+    private = {"change": "draft", "version": version, "before": before, "after": found.digest}
+    link = f"/v1/agreements/{agreement}/versions/{version}"
+    answer = {
+        "agreement": agreement,
+        "version": version,
+        "state": State.DRAFT.value,
+        "digest": found.digest,
+        "missing": list(found.missing),
+        "faults": list(found.faults),
+    }
+    return Deed(
+        Kind.AGREEMENT, answer, private, agreement, status, (partner.id,), link, ("version", path)
+    )  # fmt: skip
+
+
+def examined(books: Books, partner: PartnerEntry, agreement: str, version: int, fields: dict[str, Any]) -> Examined:
+    """A draft's fields as they read now."""
+    previous = lifecycle.newest_approved(versions_of(books.connection, agreement))
+    return lifecycle.examine(fields, partner, agreement, version, books.purposes, previous)
+
+
+def _mirror(connection: Connection, agreement: str, version: int, sound: Agreement | None) -> None:
+    """A draft that reads without fault stands among the versions, so that the partner can be told how far it is."""
+    if sound is not None:
+        put_version(connection, sound)
+        return
+    table = agreement_versions
+    connection.execute(delete(table).where(table.c.agreement == agreement, table.c.version == version))
+
+
+def draft_row(connection: Connection, agreement: str, version: int) -> Any:  # noqa: ANN401  a row of `drafts`
+    """The draft. Raises Refused: CONFLICT when the version was approved already, NOT_FOUND when there is none."""
+    row = connection.execute(
+        select(drafts).where(drafts.c.agreement == agreement, drafts.c.version == version)
+    ).one_or_none()
+    if row is None:
+        if any(one.version == version for one in versions_of(connection, agreement)):
+            raise Refused(Cause.CONFLICT, fault="this version is no draft any more: draft another")
+        raise Refused(Cause.NOT_FOUND)
+    return row
+
+
+def exists(connection: Connection, agreement: str) -> bool:
+    """Whether there is such an agreement: what a caller made up does not get into an entry."""
+    try:
+        owner_of(connection, agreement)
+    except Refused:
+        return False
+    return True
+
+
+def day_of(text: str) -> date:
+    """A day in a path. Raises Refused(NOT_FOUND)."""
+    try:
+        if re.fullmatch(r"2\d{3}-\d\d-\d\d", text, re.ASCII):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise Refused(Cause.NOT_FOUND)
+
+
+def number(text: str) -> int:
+    """A version's number in a path. Raises Refused(NOT_FOUND)."""
+    if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
+        raise Refused(Cause.NOT_FOUND)
+    return int(text)
+
+
+def suspend_agreement(books: Books, act: Act) -> Deed:
+    """`POST /v1/agreements/{a}/suspend`: an agreement, or one purpose of it, at once."""
+    purpose = act.body.purpose if isinstance(act.body.purpose, str) else ""
+    private = {"change": "suspend", "reason": act.body.reason, "of": purpose}
+    return change(books, act.path["a"], lambda held: lifecycle.suspend(held, act.body.reason, purpose), private)
+
+
+def terminate_agreement(books: Books, act: Act) -> Deed:
+    """`POST /v1/agreements/{a}/terminate`: it ends for good; what was drafted or proposed for it ends as well."""
+    agreement = act.path["a"]
+    deed = change(books, agreement, lifecycle.terminate, {"change": "terminate", "reason": act.body.reason})
+    connection = books.connection
+    connection.execute(
+        update(approvals)
+        .where(approvals.c.agreement == agreement, approvals.c.state == str(Decision.OPEN))
+        .values(state=str(Decision.WITHDRAWN), decider=act.person, decided_at=books.now, reason="terminated")
+    )
+    connection.execute(delete(drafts).where(drafts.c.agreement == agreement))
+    table = agreement_versions
+    unsettled = [str(state) for state in lifecycle.UNSETTLED]
+    connection.execute(delete(table).where(table.c.agreement == agreement, table.c.state.in_(unsettled)))
+    return deed
+
+
+def change(
+    books: Books,
+    agreement: str,
+    apply: Callable[[Agreement], Agreement],
+    private: dict[str, Any],
+    kind: Kind = Kind.AGREEMENT,
+) -> Deed:
+    """Apply `apply` to every version, so that none takes the other's place. Raises Refused(NOT_FOUND)."""
+    connection, partner = books.connection, owner_of(books.connection, agreement)
+    held = versions_of(connection, agreement)
+    purpose = private.get("of")
+    if not held or (purpose and not any(purpose in one.purposes for one in held)):
+        raise Refused(Cause.NOT_FOUND)
+    after = [apply(one) for one in held]
+    for one, new in zip(held, after, strict=True):
+        if new != one:
+            put_version(connection, new)
+    digests = {"before": digest([written(one) for one in held]), "after": digest([written(one) for one in after])}
+    governs = next((one for one in reversed(after) if one.state not in lifecycle.UNSETTLED), after[-1])
+    answer = {
+        "agreement": agreement,
+        "state": governs.state.value,
+        "suspension": governs.suspension or None,
+        "suspended_purposes": sorted({name for one in after for name in one.suspended}),
+    }
+    moved = (partner,) if after != held else ()
+    return Deed(kind, answer, {**private, **digests}, agreement, moved=moved, shown=("agreement", {"a": agreement}))

@@ -1,0 +1,133 @@
+"""How does a call of an administrator become an act of a person, sealed before it is answered?
+
+Everything that an identified caller does, reads or is refused here is an entry of the ledger, as in the corridor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from gateway.clock import Entropy
+from gateway.errors import Cause, Refusal, Refused
+from gateway.ledger.canonical import canonical
+from gateway.ledger.entry import Kind, request_digest
+from gateway.oauth.client import Caller
+from gateway.verification.acts import Act, Desk, View
+from gateway.verification.seal import Draft, Moved, Outcome, Sealed, Submission
+from gateway.verification.sealing import Sealing
+from gateway.verification.standing import Directory, Standing
+
+
+class Administration:
+    """Acts and views of whoever administers, and of partners about their own keys and statements."""
+
+    def __init__(self, entropy: Entropy, directory: Directory, sealing: Sealing, desk: Desk) -> None:
+        self._entropy = entropy
+        self._directory = directory
+        self._sealing = sealing
+        self._desk = desk
+
+    async def act(  # noqa: PLR0913  who does what, and how it came
+        self, id: str, caller: Caller, language: str, scope: str, raw: bytes, make: Callable[[str], Act]
+    ) -> Sealed:
+        """Do what `make` gives for the person who calls. Raises Refused where no seal could be had."""
+        for _ in range(2):
+            standing = await self._standing(caller)
+            submission = self._submission(id, caller, standing, language, raw)
+            try:
+                person = _admit(caller, standing, scope)
+                act = make(person)
+            except Refused as refused:
+                outcome = await self._refuse(submission, refused.refusal)
+            else:
+                outcome = await self._desk.perform(act, submission)
+            if isinstance(outcome, Sealed):
+                return outcome
+            if isinstance(outcome, Moved):
+                self._directory.forget(outcome.epochs)
+        raise Refused(Cause.OVERLOADED, retry_after=1)
+
+    async def read(  # noqa: PLR0913  who reads what, and how it came
+        self, id: str, caller: Caller, language: str, scope: str, raw: bytes, make: Callable[[], View]
+    ) -> Sealed:
+        """Show what `make` names. Raises Refused where no seal could be had."""
+        for _ in range(2):
+            standing = await self._standing(caller)
+            submission = self._submission(id, caller, standing, language, raw)
+            headers: tuple[tuple[str, str], ...] = ()
+            try:
+                person = _admit(caller, standing, scope)
+                view = make()
+                shown = await self._desk.show(view)
+            except Refused as refused:
+                outcome = await self._refuse(submission, refused.refusal)
+            else:
+                headers = (("ETag", shown.etag),) if shown.etag else ()
+                draft = submission.drafts[0]
+                document = {**shown.document, "receipt": id} if "id" in shown.document else dict(shown.document)
+                private = {**draft.private, "person": person, "outcome": view.name, **_named(view)}
+                whole = replace(draft, kind=Kind.READ, agreement=shown.agreement, answer=document, private=private)
+                outcome = (await self._sealing.seal([replace(submission, drafts=(whole,))]))[0]
+            if isinstance(outcome, Sealed):
+                return replace(outcome, headers=headers) if not outcome.cause else outcome
+            if isinstance(outcome, Moved):
+                self._directory.forget(outcome.epochs)
+        raise Refused(Cause.OVERLOADED, retry_after=1)
+
+    async def refuse(  # noqa: PLR0913  who is refused what
+        self, id: str, caller: Caller, language: str, scope: str, raw: bytes, refusal: Refusal
+    ) -> Sealed:
+        """Seal the refusal of a call that did not come so far as to be an act."""
+
+        def make(_: str) -> Act:
+            raise Refused(refusal.cause, **refusal.facts)
+
+        return await self.act(id, caller, language, scope, raw, make)
+
+    async def _refuse(self, submission: Submission, refusal: Refusal) -> Outcome:
+        draft = replace(submission.drafts[0], refusal=refusal)
+        return (await self._sealing.seal([replace(submission, drafts=(draft,))]))[0]
+
+    async def _standing(self, caller: Caller) -> Standing:
+        standing = await self._directory.standing(caller.client_id)
+        if standing is None:
+            raise Refused(Cause.INVALID_TOKEN, fault="the client is not registered any more")
+        return standing
+
+    def _submission(self, id: str, caller: Caller, standing: Standing, language: str, raw: bytes) -> Submission:
+        nonce = self._entropy.bytes(32)
+        private: dict[str, Any] = {"address": caller.address, "token": caller.token_id}
+        draft = Draft(id, Kind.REFUSAL, "", "", nonce, request_digest(nonce, raw), private)
+        return Submission(
+            f"{caller.partner}/{caller.client_id}",
+            language,
+            standing.epochs,
+            caller.expires,
+            0,
+            tuple((proof.id, proof.expires, proof.kind) for proof in caller.proofs),
+            (draft,),
+        )
+
+
+def request_of(method: str, path: str, query: str, body: object) -> bytes:
+    """What the `request` of an entry commits to: the JCS of method, path, query and body."""
+    return canonical({"method": method, "path": path, "query": query, "body": body})
+
+
+def _admit(caller: Caller, standing: Standing, scope: str) -> str:
+    """The person who calls ("" for a partner). Raises Refused: a token or a scope that holds no more, a credential of nobody."""
+    standing.validity.admit(caller.token_id, caller.key, caller.issued)
+    if scope not in caller.scopes or scope not in standing.client.scopes:
+        raise Refused(Cause.INSUFFICIENT_SCOPE, scope=scope)
+    if scope.startswith("partners.") and not standing.client.person:
+        raise Refused(Cause.INSUFFICIENT_SCOPE, scope=scope)
+    return standing.client.person
+
+
+def _named(view: View) -> dict[str, str]:
+    """Which thing was read. Ids that exist only: what a caller made up was refused before."""
+    named = "/".join(view.path.values())
+    return {"of": named} if named else {}

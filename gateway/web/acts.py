@@ -1,0 +1,156 @@
+"""How are the calls of administration described to a machine? Their part of the OpenAPI document, from the table of routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.errors import Cause
+from gateway.partners.agreement import State
+from gateway.partners.approvals import Decision
+from gateway.verification import acts
+from gateway.web.administration import ROWS, VERIFY, Row
+from gateway.web.shapes import DIGEST, MILLISECONDS, UUID, WHOLE, Schema, closed, ref
+
+_BODIES = (
+    acts.NewPartner, acts.Reason, acts.Suspension, acts.Objection, acts.Seen, acts.NewKey, acts.OwnKey, acts.Delivery,
+    acts.Payment, acts.NewAdministrator, acts.Nothing,
+)  # fmt: skip
+_ANSWERS: Mapping[str, str] = {
+    "draft_agreement": "Drafted", "draft_version": "Drafted", "amend_draft": "Drafted", "statement": "StatementAnswer",
+}  # fmt: skip
+_QUERY: Mapping[str, Schema] = {
+    "cursor": {"type": "string", "maxLength": 200, "description": "`next` of the page before."},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 200, "description": "Items on a page; 50 by default."},
+    "state": {"enum": [each.value for each in Decision]},
+    "partner": {"type": "string", "description": "Of this partner alone."},
+    "until": {"type": "string", "format": "date", "description": "What is due until this day."},
+}
+_BODY = (Cause.MALFORMED_REQUEST, Cause.DIGEST_MISMATCH, Cause.BODY_TOO_LARGE, Cause.UNSUPPORTED_MEDIA_TYPE)
+
+
+def schemas() -> Schema:
+    """What administrators send and are told."""
+    _, found = msgspec.json.schema_components(_BODIES, ref_template="#/components/schemas/{name}")
+    sealed: Schema = {
+        "answered_at": MILLISECONDS,
+        "nonce": DIGEST,
+        "entry": DIGEST,
+        "billed": {"const": False},
+        "receipt": {**UUID, "description": "Id of the entry, where `id` names something else."},
+    }
+    required = ["answered_at", "nonce", "entry", "billed"]
+
+    def told(members: Schema, description: str) -> Schema:
+        names = [*members, *required]
+        return {"type": "object", "description": description, "properties": {**members, **sealed}, "required": names}
+
+    texts: Schema = {"type": "array", "items": {"type": "string"}}
+    line = closed(
+        {
+            "agreement": {"type": "string"},
+            "purpose": {"type": "string"},
+            "answers": WHOLE,
+            "price": WHOLE,
+            "amount": WHOLE,
+        }
+    )
+    paid = closed(
+        {"agreement": {"type": "string"}, "amount": WHOLE, "reference": {"type": "string"}, "at": MILLISECONDS}
+    )
+    statement = closed(
+        {
+            "iss": {"type": "string", "format": "uri"},
+            "sub": {"type": "string", "description": "The partner."},
+            "date": {"type": "string", "format": "date"},
+            "currency": {"const": "IDR"},
+            "lines": {"type": "array", "items": line},
+            "answers": WHOLE,
+            "refusals": WHOLE,
+            "amount": WHOLE,
+            "payments": {"type": "array", "items": paid},
+            "credited": WHOLE,
+            "ledger": closed(
+                {"from": WHOLE, "to": WHOLE, "size": WHOLE}, description="Entries `from` until before `to`."
+            ),
+        }
+    )
+    return {
+        **{name: _open_end(schema) for name, schema in found.items()},
+        "AgreementFields": {"type": "object", "description": "As far as they are known; docs/agreements.md."},
+        "Drafted": told(
+            {
+                "agreement": {"type": "string"},
+                "version": {"type": "integer", "minimum": 1},
+                "state": {"enum": [each.value for each in State]},
+                "digest": DIGEST,
+                "missing": {**texts, "description": "Paths of mandatory fields that are absent."},
+                "faults": {**texts, "description": "What else keeps it from being proposed."},
+            },
+            "A draft as it reads now.",
+        ),
+        "Proposed": told({"approval": UUID, "digest": DIGEST}, "It waits for a second person, who names the digest."),
+        "Listed": told(
+            {
+                "items": {"type": "array", "items": {"type": "object"}},
+                "next": {
+                    "anyOf": [{"type": "string"}, {"type": "null"}],
+                    "description": "The cursor of the next page.",
+                },
+            },
+            "One page of a list.",
+        ),
+        "Told": told({}, "What was done or read; docs/administration.md."),
+        "StatementAnswer": told(
+            {"statement": statement, "jws": {"type": "string", "description": "RFC 7515 over the JCS of `statement`."}},
+            "A day's statement, signed with a key of `/keys`.",
+        ),
+    }
+
+
+def _open_end(schema: Mapping[str, Any]) -> Schema:
+    """A schema of msgspec without what JSON Schema takes for another thing: `title` is the component's name already."""
+    return {name: value for name, value in schema.items() if name != "title"}
+
+
+def paths(call: Callable[..., Schema], sealed: Iterable[Cause]) -> Schema:
+    """Every path of `ROWS`; `call` makes an operation that needs a token, `sealed` are the causes that all of them have."""
+    found: dict[str, Schema] = {}
+    for row in ROWS:
+        found.setdefault(row.path, {})[row.method.lower()] = _operation(row, call, tuple(sealed))
+    return found
+
+
+def _operation(row: Row, call: Callable[..., Schema], sealed: tuple[Cause, ...]) -> Schema:
+    names = re.findall(r"{(\w+)}", row.path)
+    causes = [*sealed, *_BODY]
+    if names:
+        causes.append(Cause.NOT_FOUND)
+    if row.method != "GET":
+        causes.append(Cause.CONFLICT)
+    if row.does in {"approve", "reject"}:
+        causes.append(Cause.SAME_PERSON)
+    listed = row.method == "GET" and "cursor" in row.query
+    answer = _ANSWERS.get(row.does) or ("Listed" if listed else "Proposed" if row.status == 202 else "Told")  # noqa: PLR2004
+    tag = "agreement" if row.scope == VERIFY else "administration"
+    id = "".join(word.title() for word in row.does.split("_"))
+    prefix = "read" if row.method == "GET" else "do"
+    operation = call(tag, prefix + id, row.summary, answer, {}, causes)
+    operation["security"] = [{"oauth2": [row.scope], "dpop": []}]
+    operation["parameters"] += [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+    ] + [{"name": name, "in": "query", "required": False, "schema": dict(_QUERY[name])} for name in row.query]
+    if row.method != "GET" and names:
+        operation["parameters"].append({"$ref": "#/components/parameters/IfMatch"})
+    done = operation["responses"].pop("200")
+    if row.method != "GET":
+        done["headers"] |= {"ETag": {"$ref": "#/components/headers/ETag"}}
+    operation["responses"] = {str(row.status): done, **operation["responses"]}
+    if row.body is not None:
+        schema = ref("AgreementFields") if row.body is acts.Fields else ref(row.body.__name__)
+        content = {"application/json": {"schema": schema}}
+        operation["requestBody"] = {"required": row.body is not acts.Nothing, "content": content}
+    return operation

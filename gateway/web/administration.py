@@ -1,0 +1,183 @@
+"""Which calls administer the gateway? One row for each: method, path, scope, and the act or view that it stands for.
+
+The same table makes the routes and their part of the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import asgi
+from litestar.types import Receive, Scope, Send
+
+from gateway.errors import Cause, Refused
+from gateway.oauth.client import Caller
+from gateway.verification import acts
+from gateway.verification.acts import Act, View
+from gateway.verification.administration import request_of
+from gateway.verification.request import malformed
+from gateway.verification.seal import Sealed
+from gateway.web.calls import Calls
+from gateway.web.exchange import read_body
+from gateway.web.headers import Headers, check_digest
+from gateway.web.rooms import Rooms
+
+READ, WRITE, APPROVE, VERIFY = "partners.read", "partners.write", "partners.approve", "nik.verify"
+MOST_QUERY = 2_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One call. `does` names an act, or with GET a view; `body` is what is sent; `status` what a success answers."""
+
+    method: str
+    path: str
+    scope: str
+    does: str
+    summary: str
+    body: Any = None
+    status: int = 200
+    query: tuple[str, ...] = field(default=())
+
+
+PAGED = ("cursor", "limit")
+ROWS: tuple[Row, ...] = (
+    Row("GET", "/v1/partners", READ, "partners", "Partners", query=PAGED),
+    Row("POST", "/v1/partners", WRITE, "register_partner", "Register a partner", acts.NewPartner, 201),
+    Row("GET", "/v1/partners/{id}", READ, "partner", "One partner, with its agreements and keys"),
+    Row("POST", "/v1/partners/{id}/suspend", WRITE, "suspend_partner", "Suspend a partner at once", acts.Reason),
+    Row("POST", "/v1/partners/{id}/resume", WRITE, "propose_partner_resume", "Propose to resume a partner", acts.Nothing, 202),
+    Row("GET", "/v1/partners/{id}/agreements", READ, "partner_agreements", "Agreements of a partner", query=PAGED),
+    Row("POST", "/v1/partners/{id}/agreements", WRITE, "draft_agreement", "Draft an agreement", acts.Fields, 201),
+    Row("GET", "/v1/partners/{id}/keys", READ, "partner_keys", "Keys and certificates of a partner", query=PAGED),
+    Row("POST", "/v1/partners/{id}/keys", WRITE, "propose_key", "Propose a key or a certificate", acts.NewKey, 202),
+    Row("DELETE", "/v1/partners/{id}/keys/{kid}", WRITE, "remove_key", "Remove a key at once"),
+    Row("GET", "/v1/partners/{id}/usage", READ, "usage", "What a partner has agreed, spent and left"),
+    Row("GET", "/v1/partners/{id}/payments", READ, "partner_payments", "Prepayments of a partner", query=PAGED),
+    Row("POST", "/v1/partners/{id}/payments", WRITE, "propose_payment", "Propose to credit a prepayment", acts.Payment, 202),
+    Row("POST", "/v1/partners/{id}/exemption", WRITE, "propose_exemption", "Propose an exemption, with proof", acts.Exemption, 202),
+    Row("DELETE", "/v1/partners/{id}/exemption", WRITE, "end_exemption", "End an exemption at once"),
+    Row("GET", "/v1/agreements/{a}", READ, "agreement", "One agreement, with its versions"),
+    Row("GET", "/v1/agreements/{a}/versions", READ, "versions", "Versions of an agreement", query=PAGED),
+    Row("POST", "/v1/agreements/{a}/versions", WRITE, "draft_version", "Draft the next version", acts.Fields, 201),
+    Row("GET", "/v1/agreements/{a}/versions/{v}", READ, "version", "One version: fields, what is missing, what it changes"),
+    Row("PUT", "/v1/agreements/{a}/versions/{v}", WRITE, "amend_draft", "Go on with a draft", acts.Fields),
+    Row("POST", "/v1/agreements/{a}/versions/{v}/propose", WRITE, "propose_version", "Propose a version", acts.Nothing, 202),
+    Row("POST", "/v1/agreements/{a}/suspend", WRITE, "suspend_agreement", "Suspend it, or one purpose, at once", acts.Suspension),
+    Row("POST", "/v1/agreements/{a}/resume", WRITE, "propose_resume", "Propose to resume an agreement", acts.Nothing, 202),
+    Row("POST", "/v1/agreements/{a}/terminate", WRITE, "terminate_agreement", "End an agreement for good", acts.Reason),
+    Row("GET", "/v1/agreements/{a}/deliveries", READ, "deliveries", "Duties that were delivered", query=PAGED),
+    Row("POST", "/v1/agreements/{a}/deliveries", WRITE, "deliver", "Write down that a duty was delivered", acts.Delivery, 201),
+    Row("GET", "/v1/approvals", READ, "approvals", "What waits for a second person, or did", query=("state", *PAGED)),
+    Row("GET", "/v1/approvals/{id}", READ, "approval", "One proposal: what it changes, and what it would have refused"),
+    Row("POST", "/v1/approvals/{id}/approve", APPROVE, "approve", "Approve what another person proposed", acts.Seen),
+    Row("POST", "/v1/approvals/{id}/reject", APPROVE, "reject", "Turn down what another person proposed", acts.Objection),
+    Row("POST", "/v1/approvals/{id}/withdraw", WRITE, "withdraw", "Take back an own proposal", acts.Objection),
+    Row("GET", "/v1/duties", READ, "duties", "What is due, by when", query=("partner", "until", *PAGED)),
+    Row("GET", "/v1/staff", READ, "staff", "Credentials of the house, and whose they are", query=PAGED),
+    Row("POST", "/v1/staff", WRITE, "propose_administrator", "Propose a credential of a person", acts.NewAdministrator, 202),
+    Row("DELETE", "/v1/staff/{client_id}", WRITE, "dismiss_administrator", "Take a credential away at once"),
+    Row("GET", "/v1/statements/{date}", VERIFY, "statement", "Signed statement of a day"),
+    Row("POST", "/v1/keys", VERIFY, "rotate_key", "Rotate the own key, proven by the old and the new", acts.OwnKey, 201),
+)  # fmt: skip
+
+
+class AdministrationCalls(Calls):
+    """The routes of `ROWS`."""
+
+    async def call(self, scope: Scope, receive: Receive, send: Send, rows: Mapping[str, Row]) -> None:
+        """One call to a path that has these rows, by method."""
+        row = rows.get(str(scope.get("method")))
+        if row is None:
+            some = next(iter(rows.values()))
+            await self._exchange(
+                scope, receive, send, ", ".join(sorted(rows)), some.path, self._nothing, label=some.path
+            )
+            return
+        target, query = str(scope["path"]), bytes(scope["query_string"]).decode("latin-1")
+
+        async def ask(id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:
+            raw = b""
+            try:
+                raw = await read_body(receive, headers.content_length)
+                if headers.content_digest:
+                    check_digest(headers.content_digest, raw)
+                body, asked = _body(row, headers, raw), _query(row, query)
+            except Refused as refused:
+                told = request_of(row.method, target, query, raw.decode("utf-8", "replace"))
+                return await self._rooms.administration.refuse(id, caller, tongue, row.scope, told, refused.refusal)
+            told = request_of(row.method, target, query, msgspec.to_builtins(body))
+            path = _parameters(row.path, target)
+            if row.method == "GET":
+                own = {"partner": caller.partner} if row.scope == VERIFY else {}
+                view = View(row.does, {**own, **path}, asked)
+                return await self._rooms.administration.read(id, caller, tongue, row.scope, told, lambda: view)
+
+            def make(person: str) -> Act:
+                return Act(row.does, path, body, person, headers.if_match, caller.client_id)
+
+            return await self._rooms.administration.act(id, caller, tongue, row.scope, told, make)
+
+        await self._exchange(scope, receive, send, row.method, target, ask, label=row.path)
+
+    async def _nothing(self, *_: Any) -> Sealed:  # noqa: ANN401  never asked: the method is refused before
+        raise Refused(Cause.METHOD_NOT_ALLOWED)
+
+
+def _parameters(template: str, path: str) -> dict[str, str]:
+    """What a path says where its template has names (the framework leaves it to bare ASGI routes)."""
+    pairs = zip(template.split("/"), path.rstrip("/").split("/"), strict=True)
+    return {name[1:-1]: value for name, value in pairs if name.startswith("{")}
+
+
+def _body(row: Row, headers: Headers, raw: bytes) -> Any:  # noqa: ANN401  what the row says
+    """The body as the row wants it. Raises Refused(MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE)."""
+    if row.body is None or (row.body is acts.Nothing and not raw.strip()):
+        if raw.strip() and row.body is None:
+            raise Refused(Cause.MALFORMED_REQUEST, members=["body"])
+        return None
+    if headers.content_type.partition(";")[0].strip().lower() != "application/json":
+        raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])
+    try:
+        return msgspec.json.decode(raw, type=row.body, strict=True)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
+        raise malformed(fault) from fault
+
+
+def _query(row: Row, text: str) -> dict[str, str]:
+    """The parameters of a query; only those that the row knows, none twice. Raises Refused(MALFORMED_REQUEST)."""
+    if not text:
+        return {}
+    try:
+        pairs = (
+            parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=10)
+            if len(text) < MOST_QUERY
+            else []
+        )
+    except ValueError:
+        pairs = []
+    asked = dict(pairs)
+    if not pairs or len(asked) != len(pairs) or not set(asked) <= set(row.query):
+        raise Refused(Cause.MALFORMED_REQUEST, members=["query"])
+    return asked
+
+
+def administration_routes(rooms: Rooms) -> list[Any]:
+    """A bare ASGI handler for every path of `ROWS`."""
+    calls = AdministrationCalls(rooms)
+    paths: dict[str, dict[str, Row]] = {}
+    for row in ROWS:
+        paths.setdefault(row.path, {})[row.method] = row
+    return [_route(calls, path, rows) for path, rows in paths.items()]
+
+
+def _route(calls: AdministrationCalls, path: str, rows: Mapping[str, Row]) -> Any:  # noqa: ANN401  Litestar's handler
+    @asgi(path.replace("}", ":str}"), copy_scope=False)
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await calls.call(scope, receive, send, rows)
+
+    return answer

@@ -1,0 +1,317 @@
+"""Partners, clients and agreements: changes that are one transaction with their entry and the new epoch."""
+
+from __future__ import annotations
+
+import copy
+import re
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import select
+
+from gateway.clock import SECOND, SystemClock, SystemEntropy, parse_rfc3339
+from gateway.errors import Cause, Refused
+from gateway.ledger.check import check
+from gateway.partners.agreement import State
+from gateway.partners.in_force import in_force
+from gateway.partners.purposes import PurposeCatalogue
+from gateway.partners.terms import Row, parse_agreement
+from gateway.store.engine import Database, put_many
+from gateway.store.ledger import LedgerOf
+from gateway.store.partners import STAFF, PartnersOf
+from gateway.store.tables import accounts, agreement_versions, epochs, ledger_entries, partners
+from gateway.verification.standing import Standing
+
+HOUSE = Path(__file__).parents[2]
+ID, CLIENT, SCOPE = "pks-bank-contoh-2026", "bank-contoh-core", "partner:bank-contoh"
+NOW = parse_rfc3339("2026-11-24T12:00:00+07:00")
+OTHER_KEY = {
+    "kty": "OKP", "crv": "Ed25519", "kid": "2026-02", "alg": "EdDSA", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> PurposeCatalogue:
+    """The closed list of purposes that the house ships."""
+    return PurposeCatalogue.read(HOUSE / "policies" / "purposes.toml")
+
+
+@pytest.fixture
+def table() -> dict[str, Any]:
+    """The agreement of docs/agreements.md as a table that a test may change."""
+    found = re.search(r"```toml\n(.*?)```", (HOUSE / "docs/agreements.md").read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    held: dict[str, Any] = copy.deepcopy(tomllib.loads(found[1])["agreement"][0])
+    return held
+
+
+class Books:
+    """Partners in one database, and how to look at them."""
+
+    def __init__(self, database: Database, catalogue: PurposeCatalogue) -> None:
+        self.database = database
+        self.catalogue = catalogue
+        self.partners = PartnersOf(database, SystemEntropy())
+
+    def row(self, table: dict[str, Any]) -> Row:
+        row = parse_agreement(table, 1, self.catalogue)
+        assert row.faults == ()
+        return row
+
+    def take(self, *tables: dict[str, Any], proposer: str = "Satu", approver: str = "Dua", **options: Any) -> list[str]:
+        done = self.partners.take(
+            [self.row(table) for table in tables], proposer=proposer, approver=approver, **options
+        )
+        return [one.outcome for one in done]
+
+    def standing(self, client: str = CLIENT) -> Standing | None:
+        with self.database.reading() as connection:
+            return self.partners.standing(connection, client)
+
+    def epoch(self, scope: str = SCOPE) -> int:
+        with self.database.reading() as connection:
+            return connection.execute(select(epochs.c.count).where(epochs.c.scope == scope)).scalar() or 0
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Leaves with their private parts, after the whole ledger was checked."""
+        with LedgerOf(self.database).snapshot() as (head, entries):
+            check(head, entries)
+        with self.database.reading() as connection:
+            found = connection.execute(
+                select(ledger_entries.c.leaf, ledger_entries.c.private).order_by(ledger_entries.c.leaf_index)
+            )
+            return [
+                {**msgspec.json.decode(bytes(leaf)), "private": msgspec.json.decode(bytes(private)[32:])}
+                for leaf, private in found
+            ]
+
+    def kinds(self) -> list[str]:
+        return [entry["kind"] for entry in self.entries()]
+
+    def state(self, purpose: str = "account_opening") -> str:
+        """In force, or why not, as the corridor sees it."""
+        standing = self.standing()
+        assert standing is not None
+        try:
+            return f"in force: {in_force(standing.partner, purpose, NOW).agreement.version}"
+        except Refused as refused:
+            return str(refused.refusal.facts.get("state", refused.refusal.cause))
+
+
+@pytest.fixture
+def books(database: Database, catalogue: PurposeCatalogue) -> Books:
+    """Empty books of each kind."""
+    return Books(database, catalogue)
+
+
+def test_an_agreement_is_taken_with_everything_it_names(books: Books, table: dict[str, Any]) -> None:
+    """Partner, client, version in force, account with its opening balance, three entries and a new epoch."""
+    assert books.take(table, balances={ID: 5_000_000}) == ["created"]
+    standing = books.standing()
+    assert standing is not None
+    assert (standing.client.client_id, standing.client.partner, standing.client.auth_method) == (
+        CLIENT,
+        "bank-contoh",
+        "private_key_jwt",
+    )
+    assert (set(standing.client.keys), standing.client.scopes) == ({"2026-01"}, {"nik.verify"})
+    assert (standing.partner.id, standing.partner.kind, standing.partner.epoch) == ("bank-contoh", "bank", 1)
+    assert standing.epochs == {"house": 0, SCOPE: 1}
+    (agreement,) = standing.partner.agreements
+    row = books.row(table).agreement
+    assert row is not None
+    assert agreement == replace(row, state=State.IN_FORCE)
+    assert books.state() == "in force: 1"
+    assert books.kinds() == ["partner", "client", "agreement"]
+    assert {entry["actor"] for entry in books.entries()} == {"Satu+Dua"}
+    with books.database.reading() as connection:
+        assert connection.execute(select(accounts.c.balance)).scalars().all() == [5_000_000]
+
+
+def test_the_same_again_changes_nothing(books: Books, table: dict[str, Any]) -> None:
+    """No version, no entry, no epoch; nor does an opening balance come a second time."""
+    books.take(table, balances={ID: 7})
+    assert books.take(table, balances={ID: 9}) == ["unchanged"]
+    assert (len(books.entries()), books.epoch()) == (3, 1)
+    with books.database.reading() as connection:
+        assert connection.execute(select(accounts.c.balance)).scalars().all() == [7]
+
+
+def test_a_changed_agreement_is_a_new_version(books: Books, table: dict[str, Any]) -> None:
+    """The older one stays beside it; the entry has the digests before and after."""
+    books.take(table)
+    before = books.row(table).agreement
+    table["allowance"]["day"] = 30_000
+    after = books.row(table).agreement
+    assert books.take(table) == ["changed"]
+    assert before is not None
+    assert after is not None
+    entry = books.entries()[-1]
+    assert entry["private"] == {"before": before.digest, "after": after.digest, "version": 2}
+    assert entry["agreement"] == ID
+    assert books.epoch() == 2
+    assert books.state() == "in force: 2"
+    assert [one.version for one in books.partners.agreements()] == [1, 2]
+
+
+def test_a_partner_and_its_client_are_changed_by_themselves(books: Books, table: dict[str, Any]) -> None:
+    """Another key is an entry of its client, another name one of its partner; both move the epoch."""
+    books.take(table)
+    table["client"][0]["keys"].append(OTHER_KEY)
+    assert books.take(table) == ["unchanged"]
+    standing = books.standing()
+    assert standing is not None
+    assert set(standing.client.keys) == {"2026-01", "2026-02"}
+    assert books.kinds()[3:] == ["client"]
+    table["partner"]["name"] = "Bank Contoh Tbk"
+    books.take(table)
+    assert "partner" in books.kinds()[4:]
+    assert books.epoch() == 3
+    standing = books.standing()
+    assert standing is not None
+    assert standing.partner.name == "Bank Contoh Tbk"
+
+
+@pytest.mark.parametrize(
+    ("proposer", "approver"),
+    [("Satu", "Satu"), ("Satu", "SATU"), ("", "Dua"), ("Satu", ""), ("Satu", " Satu "), (" ", "Dua")],
+)
+def test_widening_takes_two_persons(books: Books, table: dict[str, Any], proposer: str, approver: str) -> None:
+    """To take an agreement and to resume one; one person alone changes nothing."""
+    with pytest.raises(Refused) as raised:
+        books.take(table, proposer=proposer, approver=approver)
+    assert raised.value.refusal.cause is Cause.SAME_PERSON
+    assert books.entries() == []
+    books.take(table)
+    books.partners.suspend(ID, actor="Satu", reason="breach_of_terms")
+    with pytest.raises(Refused):
+        books.partners.resume(ID, proposer=proposer, approver=approver)
+    assert books.state() == "suspended"
+
+
+def test_nobody_takes_over_anothers_client_or_agreement(books: Books, table: dict[str, Any]) -> None:
+    """Both are refused whole, with everything else in the same file."""
+    books.take(table)
+    thief = copy.deepcopy(table)
+    thief["partner"] = {**table["partner"], "id": "bank-lain", "name": "Bank Lain"}
+    with pytest.raises(ValueError, match="client bank-contoh-core belongs to another partner"):
+        books.take({**thief, "id": "pks-lain"})
+    thief["client"] = [{**table["client"][0], "client_id": "lain"}]
+    with pytest.raises(ValueError, match=f"agreement {ID} belongs to another partner"):
+        books.take(thief)
+    assert (len(books.entries()), books.epoch("partner:bank-lain")) == (3, 0)
+    with books.database.reading() as connection:
+        assert connection.execute(select(partners.c.id)).scalars().all() == ["bank-contoh"]
+
+
+def test_a_row_with_faults_is_not_taken(books: Books, table: dict[str, Any]) -> None:
+    """Nor is any other row of its file."""
+    with pytest.raises(ValueError, match="only rows without faults"):
+        books.partners.take([books.row(table), Row(2, faults=("x",))], proposer="Satu", approver="Dua")
+    assert books.entries() == []
+    assert books.standing() is None
+
+
+def test_a_suspension_holds_at_once_and_is_lifted_by_two(books: Books, table: dict[str, Any]) -> None:
+    """Each with the new epoch in the same transaction, and an entry with digests before and after."""
+    books.take(table)
+    suspended = books.partners.suspend(ID, actor="Satu", reason="semester_report_overdue")
+    assert (suspended.state, suspended.suspension) == (State.SUSPENDED, "semester_report_overdue")
+    assert (books.state(), books.epoch()) == ("suspended", 2)
+    resumed = books.partners.resume(ID, proposer="Satu", approver="Dua")
+    assert resumed.state is State.IN_FORCE
+    assert (books.state(), books.epoch()) == ("in force: 1", 3)
+    off, on = (entry["private"] for entry in books.entries()[-2:])
+    assert (off["change"], off["reason"], on["change"]) == ("suspend", "semester_report_overdue", "resume")
+    assert off["before"] == on["after"] != off["after"] == on["before"]
+    assert [entry["actor"] for entry in books.entries()[-2:]] == ["Satu", "Satu+Dua"]
+
+
+def test_one_purpose_is_suspended_alone(books: Books, table: dict[str, Any]) -> None:
+    """The others go on being answered."""
+    books.take(table)
+    books.partners.suspend(ID, actor="Satu", reason="purpose_drift", purpose="credit_application")
+    assert (books.state("credit_application"), books.state()) == ("suspended", "in force: 1")
+    books.partners.resume(ID, proposer="Satu", approver="Dua")
+    assert books.state("credit_application") == "in force: 1"
+
+
+def test_a_suspension_is_of_every_version(books: Books, table: dict[str, Any]) -> None:
+    """Neither an older nor a newer version answers in the place of the suspended one, until it is lifted; then the newest."""
+    books.take(table)
+    table["allowance"]["day"] = 30_000
+    books.take(table)
+    assert books.state() == "in force: 2"
+    books.partners.suspend(ID, actor="Satu", reason="breach_of_terms")
+    assert books.state() == "suspended"
+    table["allowance"]["day"] = 40_000
+    assert books.take(table) == ["changed"]
+    assert books.state() == "suspended"
+    books.partners.resume(ID, proposer="Satu", approver="Dua")
+    assert books.state() == "in force: 3"
+    assert {one.state for one in books.partners.agreements()} == {State.IN_FORCE}
+
+
+def test_a_suspended_purpose_stays_so_in_a_newer_version(books: Books, table: dict[str, Any]) -> None:
+    """A new version lifts nothing that one person imposed."""
+    books.take(table)
+    books.partners.suspend(ID, actor="Satu", reason="purpose_drift", purpose="account_opening")
+    table["allowance"]["day"] = 30_000
+    books.take(table)
+    assert books.state() == "suspended"
+    books.partners.resume(ID, proposer="Satu", approver="Dua")
+    assert books.state() == "in force: 2"
+
+
+def test_what_is_so_already_is_no_change(books: Books, table: dict[str, Any]) -> None:
+    """Suspended twice or resumed in force: no entry, no epoch."""
+    books.take(table)
+    books.partners.resume(ID, proposer="Satu", approver="Dua")
+    books.partners.suspend(ID, actor="Satu", reason="a")
+    books.partners.suspend(ID, actor="Satu", reason="a")
+    assert (len(books.entries()), books.epoch()) == (4, 2)
+
+
+def test_what_is_not_there_cannot_be_suspended(books: Books, table: dict[str, Any]) -> None:
+    """Neither an unknown agreement nor a purpose that it does not have."""
+    books.take(table)
+    for words in ({"agreement": "pks-none"}, {"agreement": ID, "purpose": "claim_eligibility"}):
+        with pytest.raises(LookupError):
+            books.partners.suspend(**words, actor="Satu", reason="x")
+    with pytest.raises(LookupError):
+        books.partners.resume("pks-none", proposer="Satu", approver="Dua")
+    assert books.epoch() == 1
+
+
+def test_staff_are_enrolled_one_person_a_client(books: Books) -> None:
+    """With their scopes and key; a second time nothing happens, above all not another key."""
+    for _ in range(2):
+        books.partners.enrol("auditor", "Auditor Contoh", ("audit.note", "audit.read"), OTHER_KEY, actor="Satu+Dua")
+    standing = books.standing("auditor")
+    assert standing is not None
+    assert (standing.partner.id, standing.client.scopes) == (STAFF, {"audit.read", "audit.note"})
+    assert (books.kinds(), books.epoch(f"partner:{STAFF}")) == (["client"], 1)
+    assert books.entries()[0]["private"]["person"] == "Auditor Contoh"
+
+
+def test_an_unknown_client_has_no_standing(books: Books, table: dict[str, Any]) -> None:
+    """None, and no fault."""
+    books.take(table)
+    assert books.standing("nobody") is None
+
+
+def test_a_standing_is_of_one_moment(books: Books, table: dict[str, Any]) -> None:
+    """The epochs are those at which client and agreements were read, the house's own with them."""
+    books.take(table)
+    with books.database.sealing() as (connection, _):
+        put_many(connection, epochs, [("house", 4)])
+    standing = books.standing()
+    assert standing is not None
+    assert standing.epochs == {"house": 4, SCOPE: 1}
+    with books.database.reading() as connection:
+        assert len(connection.execute(select(agreement_versions)).all()) == 1
+    assert abs(SystemClock().now() - parse_rfc3339(books.entries()[0]["at"])) < 60 * SECOND
