@@ -74,8 +74,19 @@ run: venv ## everything from nothing: a demo gateway with a made-up register, se
 	@exec .venv/bin/nik-gateway demo var/demo $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)") \
 	  $(if $(RESIDENTS),--residents "$(RESIDENTS)") $(if $(WORKERS),--workers "$(WORKERS)")
 
+# What the tests start or load that no package index has: a proxy, a token in software, a TLS scanner.
+DEBIAN := haproxy softhsm2 openssl
+.PHONY: debian
+debian: ## the Debian packages that the tests need: installed for root, told to anybody else
+	@missing=; for package in $(DEBIAN); do \
+	  [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed ] || missing="$$missing $$package"; done; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then echo "installing$$missing"; \
+	  apt-get -o DPkg::Lock::Timeout=120 update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else echo "The tests need$$missing. Install once: sudo apt-get install$$missing" >&2; exit 1; fi
+
 .PHONY: test
-test: venv-test ## every check: lint, types, layers, security, and the tests on real PostgreSQL and Valkey
+test: debian venv-test ## every check: lint, types, layers, security, and the tests on real PostgreSQL and Valkey
 	@failed=; passed=; for check in $(CHECKS); do echo "== $$check"; \
 	  if $(MAKE) --no-print-directory $$check; then passed="$$passed $$check"; else failed="$$failed $$check"; fi; done; \
 	echo "== passed:$${passed:- none}"; \
@@ -94,7 +105,7 @@ suite: venv-test ## the tests alone (ARGS="tests/ledger -x")
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
 .PHONY: prove
-prove: venv-test ## the long proofs: kills, clusters, large registers
+prove: debian venv-test ## the long proofs: kills, clusters, large registers
 	@.venv/bin/python -m pytest -m prove --timeout 7200 $(ARGS)
 
 .PHONY: bench

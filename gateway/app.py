@@ -24,7 +24,7 @@ from litestar import Litestar
 from gateway.clock import HOUR, SECOND, Clock, Entropy
 from gateway.config import Settings
 from gateway.errors import GatewayError, LedgerForked, Misconfigured, StoreUnavailable
-from gateway.keyring import Job, Keyring
+from gateway.keyring import Job, Keyring, pkcs11
 from gateway.keyring import file as key_files
 from gateway.keyring.example import THUMBPRINTS
 from gateway.ledger.checkpoint import origin_of, signers_of
@@ -87,12 +87,30 @@ class House:
     entropy: Entropy
 
 
+def load_keys(settings: Settings) -> Keyring:
+    """The keyring that the settings tell of: files, or an HSM and what lies beside it. Raises Misconfigured."""
+    refused = frozenset() if settings.demo else THUMBPRINTS
+    slot = slot_of(settings)
+    return key_files.load(settings.keys, refused) if slot is None else pkcs11.load(slot, settings.keys, refused)
+
+
+def slot_of(settings: Settings) -> pkcs11.Slot | None:
+    """The HSM that the settings name. Raises Misconfigured when its PIN cannot be read."""
+    if settings.pkcs11_module is None or settings.pkcs11_pin_file is None:
+        return None
+    try:
+        pin = settings.pkcs11_pin_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Misconfigured([f"pkcs11.pin_file: {fault}"]) from fault
+    return pkcs11.Slot(settings.pkcs11_module, settings.pkcs11_token, pin)
+
+
 def open_house(settings: Settings, clock: Clock, entropy: Entropy, *, check_schema: bool = True) -> House:
     """Open and check keys and database. Raises Misconfigured with every fault that was found."""
     faults: list[str] = []
     keyring: Keyring | None = None
     try:
-        keyring = key_files.load(settings.keys, frozenset() if settings.demo else THUMBPRINTS)
+        keyring = load_keys(settings)
     except Misconfigured as fault:
         faults.extend(fault.faults)
     database = Database(settings.database_url, clock)

@@ -36,6 +36,10 @@ def _text(value: Any, _: Path) -> str:  # noqa: ANN401  whatever the file holds
     return value
 
 
+def _optional_text(value: Any, base: Path) -> str:  # noqa: ANN401
+    return _text(value, base) if value else ""
+
+
 def _flag(value: Any, _: Path) -> bool:  # noqa: ANN401
     if not isinstance(value, bool):
         msg = "must be true or false"
@@ -164,6 +168,14 @@ SETTINGS: tuple[Setting, ...] = (
         "A demonstration: lets http, published example keys and synthetic people through. Never true in production.",
     ),
     Setting("keys", "keys", _path, "Directory of the private keys, one JWK a file."),
+    Setting(
+        "pkcs11.module",
+        "",
+        _optional_path,
+        "PKCS#11 module (a shared library) of the HSM that holds the keys; without one they lie in files.",
+    ),
+    Setting("pkcs11.token", "", _optional_text, "Label of the token there."),
+    Setting("pkcs11.pin_file", "", _optional_path, "File with the PIN that opens it."),
     Setting("policies", "policies", _path, "Directory of Cedar policies, their schema and purposes.toml."),
     Setting("database.url", "sqlite:///gateway.sqlite", _database, "SQLite file (one node) or PostgreSQL."),
     Setting("server.host", "127.0.0.1", _text, "Address to listen on."),
@@ -262,6 +274,9 @@ class Settings:
     issuer: str
     demo: bool
     keys: Path
+    pkcs11_module: Path | None
+    pkcs11_token: str
+    pkcs11_pin_file: Path | None
     policies: Path
     database_url: str
     server_host: str
@@ -320,12 +335,19 @@ def parse(document: Mapping[str, Any], path: Path) -> Settings:
         faults.append(f"{path.name}: tls: certificate and key are needed together")
     if not values.get("demo") and not (values.get("oauth_mtls_base_url") or "https://").startswith("https://"):
         faults.append(f"{path.name}: oauth.mtls_base_url: must be https outside a demo (FAPI 2.0 §5.2)")
-    faults.extend(f"{path.name}: {fault}" for fault in _external_faults(values))
+    faults.extend(f"{path.name}: {fault}" for fault in (*_external_faults(values), *_pkcs11_faults(values)))
     if values.get("log_level", "info") not in {"debug", "info", "warning", "error"}:
         faults.append(f"{path.name}: log.level: must be debug, info, warning or error")
     if faults:
         raise Misconfigured(faults)
     return Settings(file=path, **values)
+
+
+def _pkcs11_faults(values: Mapping[str, Any]) -> Iterator[str]:
+    """A module, a token and a PIN belong together."""
+    told = [name for name in ("pkcs11_module", "pkcs11_token", "pkcs11_pin_file") if values.get(name)]
+    if told and len(told) < 3:  # noqa: PLR2004  all of them
+        yield "pkcs11: module, token and pin_file are needed together"
 
 
 def _external_faults(values: Mapping[str, Any]) -> Iterator[str]:

@@ -68,7 +68,9 @@ class Log:
     def append(self, connection: Connection, now: int, count: int, kind: str = "agreement") -> None:
         """Append entries inside a transaction."""
         first, self._count = self._count, self._count + count
-        changes = [Change(kind, "Petugas Satu+Petugas Dua", {"number": at}, f"pks-{at}") for at in range(first, first + count)]
+        changes = [
+            Change(kind, "Petugas Satu+Petugas Dua", {"number": at}, f"pks-{at}") for at in range(first, first + count)
+        ]
         write_history(connection, changes, now, ENTROPY)
 
     def check(self, marks: dict[int, bytes] | None = None) -> Report:
@@ -105,4 +107,3 @@ def log_in(url: str) -> Iterator[Log]:
         yield log
     finally:
         log.database.close()
-

@@ -8,11 +8,16 @@ from typing import Any
 
 import rich_click as click
 
-from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, json_option, say, settings_of, stop
+from gateway.app import slot_of
+from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
 from gateway.keyring.example import THUMBPRINTS
+from gateway.keyring.pkcs11 import JOBS
+from gateway.keyring.provisioning import activate as hsm_activate
+from gateway.keyring.provisioning import missing
+from gateway.keyring.provisioning import provision as hsm_provision
 from gateway.store.engine import Database
 from gateway.store.key_use import count_uses
 
@@ -77,11 +82,42 @@ def rotate(directory: Path, job: str, staged: bool, force: bool, as_json: bool) 
 
 
 @keys.command()
+@config_option
+@click.option(
+    "--job", type=click.Choice(sorted(map(str, JOBS))), help="A new version for this job; without, what is missing."
+)
+@click.option("--staged", is_flag=True, help="Let every node know it first; `activate --config` lets it be used.")
+@json_option
+def provision(config: Path, job: str | None, staged: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Make keys inside the HSM of the settings (`pkcs11.…`); what may lie in files is made by `new`."""
+    settings = settings_of(config)
+    slot = slot_of(settings)
+    if slot is None:
+        stop(COULD_NOT_RUN, "nik-gateway: the settings name no HSM (pkcs11.module, pkcs11.token, pkcs11.pin_file)")
+        return
+    jobs = [Job(job)] if job else missing(slot)
+    made = hsm_provision(slot, settings.keys, jobs, SystemEntropy(), staged=staged)
+    say(
+        as_json,
+        {"made": made},
+        lambda: "\n".join(made) + "\nUsed from the next start on." if made else "Every job has its key in the token.",
+    )
+
+
+@keys.command()
 @_directory
 @_job
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings: whose HSM holds the key.")
 @json_option
-def activate(directory: Path, job: str, as_json: bool) -> None:  # noqa: FBT001
+def activate(directory: Path, job: str, config: Path | None, as_json: bool) -> None:  # noqa: FBT001
     """Use the staged version from the next start on."""
+    slot = slot_of(settings_of(config)) if config else None
+    if slot is not None and Job(job) in JOBS:
+        labels = hsm_activate(slot, Job(job))
+        if not labels:
+            stop(FOUND_FAULT, f"nik-gateway: no key for '{job}' is staged in token '{slot.label}'")
+        say(as_json, {"activated": labels}, lambda: "\n".join(labels) + "\nUsed from the next start on.")
+        return
     staged = [jwk for jwk in _held(directory) if jwk["job"] == job and jwk.get("staged")]
     if not staged:
         stop(FOUND_FAULT, f"nik-gateway: no key for '{job}' is staged in {directory}")

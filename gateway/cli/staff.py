@@ -93,7 +93,12 @@ def dismiss(config: Path, client_id: str, actor: str, as_json: bool) -> None:  #
     """Take a credential away; holds from the next answer on, in every process."""
     house, decider = _open(config)
     try:
-        do(house.database, house.entropy, decider, [Act("dismiss_administrator", {"client_id": client_id}, None, actor)])
+        do(
+            house.database,
+            house.entropy,
+            decider,
+            [Act("dismiss_administrator", {"client_id": client_id}, None, actor)],
+        )
     except Refused:
         stop(FOUND_FAULT, f"nik-gateway: there is no {client_id!r}. See: nik-gateway staff list")
     finally:

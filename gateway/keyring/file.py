@@ -119,6 +119,11 @@ def load(directory: Path, refused: frozenset[str] = frozenset()) -> Keyring:
 
     Raises Misconfigured with every fault.
     """
+    return Keyring(parse_all(directory, refused))
+
+
+def parse_all(directory: Path, refused: frozenset[str] = frozenset()) -> list[Key]:
+    """Every key of a directory, whatever jobs there are. Raises Misconfigured with every fault."""
     faults: list[str] = []
     keys: list[Key] = []
     if not directory.is_dir():
@@ -135,4 +140,4 @@ def load(directory: Path, refused: frozenset[str] = frozenset()) -> Keyring:
             faults.append(f"keys: {path}: {fault}")
     if faults:
         raise Misconfigured(faults)
-    return Keyring(keys)
+    return keys

@@ -7,10 +7,11 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from gateway.clock import Entropy
@@ -82,6 +83,13 @@ class SealKey:
         return hmac.digest(hmac.digest(self.secret, b"nik-gateway body hash", "sha256"), data, "sha256")
 
 
+class SignsItself(Protocol):
+    """A private key whose signatures have JOSE's form already: Ed25519, or any that lies in a token."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """64 bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """One signing key: Ed25519 or ES256."""
@@ -90,16 +98,16 @@ class SigningKey:
     version: int
     kid: str
     alg: str
-    private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey = field(repr=False)
+    private: ec.EllipticCurvePrivateKey | SignsItself = field(repr=False)
     public_jwk: Mapping[str, str] = field(repr=False)
     staged: bool = False
 
     def sign(self, data: bytes) -> bytes:
         """The signature in JOSE form (RFC 7518 §3.4, RFC 8037): 64 bytes either way."""
-        if isinstance(self.private, ed25519.Ed25519PrivateKey):
-            return self.private.sign(data)
-        r, s = utils.decode_dss_signature(self.private.sign(data, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        if isinstance(self.private, ec.EllipticCurvePrivateKey):
+            r, s = utils.decode_dss_signature(self.private.sign(data, ec.ECDSA(hashes.SHA256())))
+            return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        return self.private.sign(data)
 
 
 Key = MacKey | SealKey | SigningKey

@@ -66,6 +66,7 @@ _decode = msgspec.json.Decoder(Leaf, strict=True).decode
 _decode_lines = msgspec.json.Decoder(Leaf, strict=True).decode_lines
 _encode_lines = msgspec.json.Encoder(order="sorted").encode_lines
 _kinds = frozenset(str(kind) for kind in KINDS)
+_UNFIT: tuple[list[bytes], int] = ([], 0)
 _url = bytes.maketrans(b"+/", b"-_")
 
 
@@ -119,11 +120,11 @@ def sweep(
     tree = _Tree(None if tiles is None else iter(tiles), marks or {})
     destructions, index, size = Destructions(), 0, 0
     for page in pages:
-        hashes = _page(page, index, destructions)
-        if hashes is None:
+        hashes, length = _page(page, index, destructions)
+        if not length:
             raise _blame(page, index)
+        size += length
         tree.add(hashes)
-        size += _size(page)
         index += len(page)
         if len(page) >= PAGE:
             progress(index)
@@ -138,28 +139,28 @@ def sweep(
 
 def _page(  # noqa: PLR0911  each return is another way not to fit
     page: Sequence[Row], first: int, destructions: Destructions
-) -> list[bytes] | None:
-    """The leaf hashes of a page that fits from `first` on; None when anything in it does not.
+) -> tuple[list[bytes], int]:
+    """The leaf hashes of a page that fits from `first` on, and its bytes; `_UNFIT` when anything in it does not fit.
 
     The leaves are decoded and encoded together, one a line. A canonical leaf has no newline, so that the lines come out
     as they went in only if every single one of them is canonical.
     """
     indexes, raw_ids, raws, privates = zip(*page, strict=True)
     if indexes != tuple(range(first, first + len(page))):
-        return None
+        return _UNFIT
     try:
         lines = b"\n".join(raws) + b"\n"
         leaves = _decode_lines(lines)
         if len(leaves) != len(page) or _encode_lines(leaves) != lines:
-            return None
+            return _UNFIT
         ids = bytes.fromhex("".join([leaf.id for leaf in leaves]).replace("-", ""))
     except (msgspec.MsgspecError, ValueError, TypeError):
-        return None
+        return _UNFIT
     kinds = {leaf.kind for leaf in leaves}
     if {*map(type, raw_ids), *map(type, privates)} - {bytes, NoneType}:
-        return None
+        return _UNFIT
     if ids != b"".join(raw_ids) or set(map(len, raw_ids)) != {16} or {leaf.v for leaf in leaves} != {VERSION}:
-        return None
+        return _UNFIT
     told = [leaf.private for leaf in leaves]
     if None in privates or Kind.DESTRUCTION in kinds:
         told = [digest for digest, private in zip(told, privates, strict=True) if private is not None]
@@ -168,15 +169,10 @@ def _page(  # noqa: PLR0911  each return is another way not to fit
     # 32 bytes and a zero are 44 characters of base64: the 43 of the digest alone, and an A
     digests = b"".join([sha256(private).digest() + b"\0" for private in privates])
     if binascii.b2a_base64(digests, newline=False).translate(_url) != "".join([one + "A" for one in told]).encode():
-        return None
+        return _UNFIT
     if kinds - _kinds or set(map(len, told)) - {43}:
-        return None
-    return [sha256(b"\0" + raw).digest() for raw in raws]
-
-
-def _size(page: Sequence[Row]) -> int:
-    _, _, raws, privates = zip(*page, strict=True)
-    return sum(map(len, raws)) + sum(map(len, filter(None, privates)))
+        return _UNFIT
+    return [sha256(b"\0" + raw).digest() for raw in raws], len(lines) - len(page) + sum(map(len, privates))
 
 
 def _blame(page: Sequence[Row], first: int) -> LedgerFault:

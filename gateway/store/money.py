@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, select, update
 
 from gateway.allowance.account import Account, current
@@ -129,7 +130,7 @@ def make_statement(connection: Connection, issuer: str, partner: str, day: date,
     )
     charged: list[Charged] = []
     refused = 0
-    for leaf, _, private in entries_between(connection, first, last):
+    for leaf, _, private in entries_between(connection, first, last, [f"{partner}/", *sorted(own)]):
         mine = leaf["actor"].partition("/")[0] == partner
         if leaf["kind"] == Kind.REFUSAL and mine:
             refused += 1
@@ -175,9 +176,13 @@ def first_at(connection: Connection, instant: int, size: int) -> int:
 
 
 def entries_between(
-    connection: Connection, first: int, last: int
+    connection: Connection, first: int, last: int, naming: Sequence[str]
 ) -> Iterator[tuple[dict[str, Any], int, dict[str, Any]]]:
-    """(leaf, its instant, private part; empty once it was destroyed) of the entries from `first` until before `last`."""
+    """(leaf, its instant, private part; empty once it was destroyed) of the entries from `first` until before `last`.
+
+    Only entries that name one of `naming`, in their leaf or their private part: nothing else is even decoded.
+    """
+    sought = [f'"{name}'.encode() for name in naming]
     after = first - 1
     while after < last - 1:
         rows = connection.execute(
@@ -188,7 +193,9 @@ def entries_between(
         ).all()
         if not rows:
             return
-        for _, leaf, private in rows:
-            told = json.loads(bytes(leaf))
-            yield told, parse_rfc3339(told["at"]), json.loads(bytes(private)[32:]) if private else {}
+        for _, stored, kept in rows:
+            leaf, private = bytes(stored), bytes(kept or b"")
+            if any(name in leaf or name in private for name in sought):
+                told = msgspec.json.decode(leaf)
+                yield told, parse_rfc3339(told["at"]), msgspec.json.decode(private[32:]) if private else {}
         after = rows[-1].leaf_index

@@ -47,7 +47,7 @@ from gateway.verification.replay import past_of, replay
 
 PAGE, MOST = 50, 200
 REPLAYED = 30 * DAY
-ENTRIES = 200_000
+ENTRIES = 100_000
 """How many entries of the ledger a replay looks at; the newest of them when there are more."""
 
 
@@ -228,7 +228,7 @@ def _replay(sight: Sight, partner: str, after: Agreement) -> dict[str, Any]:
     begun = max(first, size - ENTRIES)
     past = (
         past_of(leaf["actor"], leaf["purpose"], at, private)
-        for leaf, at, private in entries_between(sight.connection, begun, size)
+        for leaf, at, private in entries_between(sight.connection, begun, size, [after.id])
         if leaf["kind"] == Kind.ANSWER and leaf["agreement"] == after.id
     )
     told = replay(sight.decider, partner_entry(sight.connection, partner).kind, after, past)

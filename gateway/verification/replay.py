@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.allowance.periods import day_of, month_of
@@ -58,13 +58,17 @@ def replay(decider: Decider, kind: str, agreement: Agreement, past: Iterable[Pas
     purposes: Counter[str] = Counter()
     days: Counter[int] = Counter()
     months: Counter[int] = Counter()
+    settled: dict[Past, str] = {}  # most answers of a partner differ in nothing that a decision depends on
     asked = unknown = 0
     for one in past:
         asked += 1
         if one.claims is None:
             unknown += 1
             continue
-        cause = _refusal(decider, kind, supposed, one)
+        alike = replace(one, at=0)
+        cause = settled.get(alike)
+        if cause is None:
+            cause = settled[alike] = _refusal(decider, kind, supposed, one)
         if not cause:
             days[day_of(one.at)] += 1
             months[month_of(one.at)] += 1

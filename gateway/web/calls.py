@@ -61,7 +61,16 @@ class Calls:
         await self._exchange(scope, receive, send, "GET", "/v1/usage", self._usage)
 
     async def _exchange(  # noqa: C901, PLR0913  ASGI's three and what the route is; one place for every way to say no
-        self, scope: Scope, receive: Receive, send: Send, method: str, path: str, ask: Ask, *, label: str = "", media: bytes = JSON
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        method: str,
+        path: str,
+        ask: Ask,
+        *,
+        label: str = "",
+        media: bytes = JSON,
     ) -> None:
         """`label` is the path with names for its parameters: metrics and logs never hold what a caller wrote there.
 
@@ -93,8 +102,7 @@ class Calls:
             sealed = self._unsealed(Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), tongue, id, unknown=True)
         kind = media if not sealed.cause else PROBLEM
         common = [(b"x-request-id", request_id(headers, id).encode()), *rate_limit(sealed.readings)]
-        if sealed.headers:
-            common += [(name.encode(), value.encode()) for name, value in sealed.headers]
+        common += [(name.encode(), value.encode()) for name, value in sealed.headers]
         if sealed.status == 401:  # noqa: PLR2004  RFC 9110 §15.5.2
             common.append(
                 (
@@ -111,7 +119,7 @@ class Calls:
                 common.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
         elif sealed.status == 405:  # noqa: PLR2004  RFC 9110 §15.5.6
             common.append((b"allow", method.encode()))
-        elif rooms.proofs.nonce_required and headers.dpop:  # the next one, so that no call is made twice (RFC 9449 §8.2)
+        elif rooms.proofs.nonce_required and headers.dpop:  # the next one beforehand (RFC 9449 §8.2)
             common.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
         if sealed.retry_after:
             common.append((b"retry-after", str(sealed.retry_after).encode()))

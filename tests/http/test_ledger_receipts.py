@@ -87,7 +87,12 @@ def test_anything_else_is_not_proven(gateway: Gateway) -> None:
         (text.replace("\nindex ", "\nindex 1"), own, question, answer),
         ("\n".join([*lines[:3], *lines[4:]]), own, question, answer),
         (text[:-40], own, question, answer),
-        (text.replace(lines[1], fetched(gateway, "bpjs", other_answer["id"]).split("\n")[1]), own, other_question, other_answer),
+        (
+            text.replace(lines[1], fetched(gateway, "bpjs", other_answer["id"]).split("\n")[1]),
+            own,
+            other_question,
+            other_answer,
+        ),
         ("", own, question, answer),
         ("c2sp.org/tlog-proof@v1", own, question, answer),
         (text, ["x"], question, answer),
@@ -103,7 +108,13 @@ def test_a_receipt_is_its_own_partners(gateway: Gateway) -> None:
     _, answer = asked(gateway)
     fetched(gateway, "bpjs", answer["id"])
     nobody = uuid7(time.time_ns() // 1000, SystemEntropy())
-    for client_id, id in (("tax", answer["id"]), ("bpjs", nobody), ("bpjs", "x"), ("bpjs", "0" * 16), ("bpjs", answer["entry"])):
+    for client_id, id in (
+        ("tax", answer["id"]),
+        ("bpjs", nobody),
+        ("bpjs", "x"),
+        ("bpjs", "0" * 16),
+        ("bpjs", answer["entry"]),
+    ):
         reply = gateway.partner(client_id).call("GET", f"/v1/receipts/{id}")
         contract.problem(reply.json(), "not-found", gateway.issuer)
         assert (reply.status_code, "retry-after" in reply.headers) == (404, False)
@@ -168,13 +179,22 @@ def test_the_command_proves_offline(sqlite_gateway: Gateway, tmp_path: Path) -> 
         (tmp_path / name).write_text(json.dumps(document))
     receipt, key = tmp_path / "receipt", ("--key", tmp_path / "keys")
     two = ("--question", tmp_path / "question", "--answer", tmp_path / "answer")
-    for words in (two, ("--evidence", tmp_path / "evidence"), ("--question", tmp_path / "evidence", "--answer", tmp_path / "answer")):
+    for words in (
+        two,
+        ("--evidence", tmp_path / "evidence"),
+        ("--question", tmp_path / "evidence", "--answer", tmp_path / "answer"),
+    ):
         result = _check(receipt, *words, *key)
         assert (result.exit_code, "this question got this answer" in result.output) == (0, True), result.output
     assert _check(receipt, *two, "--key", keys(gateway)[0], "--json").exit_code == 0
     assert _check(receipt, "--answer", tmp_path / "answer", *key).exit_code == 0
     assert _check(receipt, "--question", tmp_path / "question", "--answer", tmp_path / "other", *key).exit_code == 1
-    assert _check(receipt, *two, "--key", "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k").exit_code == 1
+    assert (
+        _check(
+            receipt, *two, "--key", "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+        ).exit_code
+        == 1
+    )
     assert _check(receipt, *two, *key, "--witness", keys(gateway)[0].replace("ledger+", "other+")).exit_code == 1
     assert _check(receipt, "--question", tmp_path / "question", *key).exit_code == 2
     assert _check(receipt, *two, "--key", tmp_path / "nothing").exit_code == 2

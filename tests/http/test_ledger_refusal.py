@@ -17,13 +17,14 @@ from deployment import Deployment, Line, Partner, Reply
 
 from gateway.cli.main import group
 from gateway.ledger.checkpoint import verify
-from gateway.ledger.note import VerifierKey
+from gateway.ledger.note import COSIGNATURE, VerifierKey, new_signer_text
 
 
 @pytest.fixture
 def deployment() -> Iterator[Deployment]:
-    """A demo on SQLite, not started yet."""
-    built = Deployment()
+    """A demo on SQLite, not started yet, whose one witness cannot be reached."""
+    key = new_signer_text("auditor.example/w1", COSIGNATURE, bytes(32))[1]
+    built = Deployment(settings=f'[ledger]\nwitnesses = [{{ vkey = "{key}", url = "http://127.0.0.1:9" }}]\n')
     try:
         yield built
     finally:
@@ -34,7 +35,7 @@ def command(deployment: Deployment, *words: str, code: int = 0) -> str:
     """What `nik-gateway` with these words and the deployment's settings prints."""
     done = CliRunner().invoke(group, [*words, "--config", str(deployment.config)])
     assert done.exit_code == code, (done.output, done.exception)
-    return done.output
+    return done.stdout if code == 0 or "--json" in words else done.output
 
 
 def backup(deployment: Deployment, to: Path) -> None:
@@ -62,15 +63,25 @@ def readiness(deployment: Deployment) -> httpx.Response:
     return httpx.get(f"http://127.0.0.1:{deployment.port}/readyz", trust_env=False)
 
 
+def missing(deployment: Deployment) -> bool:
+    """Whether the log and the metrics tell that the witness was missing."""
+    token = (deployment.directory / "metrics.token").read_text().strip()
+    url, headers = f"http://127.0.0.1:{deployment.port}/metrics", {"Authorization": f"Bearer {token}"}
+    counted = 'nik_gateway_cosignatures_total{outcome="missing",witness="auditor.example/w1"}'
+    told = any(event["event"] == "a witness has not cosigned" for event in deployment.events())
+    return told and counted in httpx.get(url, headers=headers, trust_env=False).text
+
+
 def page(deployment: Deployment, name: str) -> str:
     return httpx.get(f"http://127.0.0.1:{deployment.port}/ledger/{name}", trust_env=False).text
 
 
 def test_nothing_is_sealed_in_a_restored_backup(deployment: Deployment, tmp_path: Path) -> None:
-    """Not ready with the reason, 503 to everybody, no entry more; after a declaration by two persons a new log that names the old."""
+    """Not ready, 503 to everybody; after a declaration by two persons there is a new log that names the old head."""
     deployment.start()
     backup(deployment, tmp_path / "backup")
     assert ask(deployment).status == 200
+    assert missing(deployment)
     deployment.stop()
     old = (deployment.directory / "ledger.checkpoint").read_text()
     for rest in deployment.directory.glob("gateway.sqlite*"):
@@ -108,7 +119,7 @@ def test_nothing_is_sealed_in_a_restored_backup(deployment: Deployment, tmp_path
 
 
 def test_the_commands_of_the_log(deployment: Deployment, tmp_path: Path) -> None:
-    """check --since, prove, export and prune on a deployment that is not running; the published checker agrees."""
+    """Check --since, prove, export and prune on a deployment that is not running; the published checker agrees."""
     export = str(tmp_path / "export.ndjson")
     checker = Path(__file__).parents[2] / "checker" / "check_ledger.py"
     told = json.loads(command(deployment, "ledger", "export", export, "--private", "--json"))
@@ -130,7 +141,9 @@ def test_the_commands_of_the_log(deployment: Deployment, tmp_path: Path) -> None
     forged = tmp_path / "forged"
     forged.write_text(since.read_text().replace("\n", "x\n", 1))
     assert "NOT SOUND" in command(deployment, "ledger", "check", "--since", str(forged), code=1)
-    later = json.loads(command(deployment, "ledger", "export", str(tmp_path / "none"), "--since", "2100-01-01", "--json"))
+    later = json.loads(
+        command(deployment, "ledger", "export", str(tmp_path / "none"), "--since", "2100-01-01", "--json")
+    )
     assert later["count"] == 0
     module = {"__name__": "checker"}
     exec(compile(checker.read_text(), str(checker), "exec"), module)  # noqa: S102  our own published file

@@ -67,7 +67,7 @@ def test_a_whole_ledger_is_sound(size: int) -> None:
 def test_every_flipped_bit_of_leaves_and_private_parts_is_found() -> None:
     """Every single bit of every stored byte; the entry that is named is the one, or the head for a leaf's hash."""
     head, entries = SMALL
-    for at, entry in enumerate(entries[:3]):
+    for at, entry in enumerate(entries[:2]):
         for bit in range(len(entry.leaf) * 8):
             fault = fault_of(head, [*entries[:at], replace(entry, leaf=flipped(entry.leaf, bit)), *entries[at + 1 :]])
             assert fault.index in {at, -1}

@@ -76,9 +76,11 @@ def test_every_bit_of_the_signed_text_counts() -> None:
 
 @pytest.mark.parametrize(
     "note",
-    ["", "\n", "text\n", "text\n\n", "text\n\nname AAAA\n", "text\n\n— name AAAA\n", "text\n\n— name AAAAAA==", "text\n\n— name *\n",
-     "text\n\n— a+b AAAAAAA=\n", "te\txt\n\n— name AAAAAAA=\n", "text\r\n\n— name AAAAAAA=\n", "text\n\n— name  AAAAAAA=\n",
-     "text\n\n— name AAAAAAB=\n"],
+    [
+        "", "\n", "text\n", "text\n\n", "text\n\nname AAAA\n", "text\n\n— name AAAA\n", "text\n\n— name AAAAAA==",
+        "text\n\n— name *\n", "text\n\n— a+b AAAAAAA=\n", "te\txt\n\n— name AAAAAAA=\n", "text\r\n\n— name AAAAAAA=\n",
+        "text\n\n— name  AAAAAAA=\n", "text\n\n— name AAAAAAB=\n",
+    ],
 )  # fmt: skip
 def test_what_has_not_the_form_is_no_note(note: str) -> None:
     """No signature, a bad line, control characters, base64 in another spelling."""

@@ -164,6 +164,8 @@ def test_a_base_with_a_port_is_compared_with_it() -> None:
     """A deployment on its own port takes that port, and no other."""
     checker = ProofChecker("http://127.0.0.1:8080", HandClock(), NONCE_KEY)
     check(checker, EC.proof(htu=f"http://127.0.0.1:8080{PATH}"))
+    plain = ProofChecker("http://gateway.example", HandClock(), NONCE_KEY)
+    check(plain, EC.proof(htu=f"http://gateway.example:80{PATH}"))
     for other in ("http://127.0.0.1", "http://127.0.0.1:80", "https://127.0.0.1:8080", "http://localhost:8080"):
         refused(checker, EC.proof(htu=other + PATH))
 

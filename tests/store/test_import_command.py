@@ -22,7 +22,7 @@ from gateway.store.engine import Database
 from gateway.store.ledger import LedgerOf
 from gateway.store.register import RegisterOf
 
-PEOPLE = 8_000
+PEOPLE = 5_000
 
 
 @pytest.fixture
