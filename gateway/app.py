@@ -154,11 +154,17 @@ def keeper_of(house: House, metrics: Metrics | None = None) -> Keeper:
     base = settings.ledger_origin or origin_of(settings.issuer)
     signers_of(house.keyring, base)
 
+    told: dict[str, str] = {}
+
     def tell(witness: str, outcome: str) -> None:
         if metrics is not None:
             metrics.note_witness(witness, cosigned=outcome == "cosigned")
-        if outcome != "cosigned":
-            _log.warning("a witness has not cosigned", witness=witness, reason=outcome)
+        if told.get(witness, "cosigned") != outcome:  # once, not every two seconds
+            if outcome == "cosigned":
+                _log.info("a witness cosigns again", witness=witness)
+            else:
+                _log.warning("a witness has not cosigned", witness=witness, reason=outcome)
+        told[witness] = outcome
 
     return Keeper(
         settings.ledger_checkpoint_file,
@@ -200,12 +206,14 @@ class Publishing:
             await asyncio.to_thread(self._keeper.publish)
         except LedgerForked as fork:
             self._metrics.note_checkpoint("refused")
-            if self._told != str(fork):
-                self._told = str(fork)
+            if self._told != str(fork):  # once, not every two seconds
                 _log.error("this database is refused: nothing is sealed", reason=str(fork))
+            self._told = str(fork)
         except (StoreUnavailable, OSError) as fault:
             self._metrics.note_checkpoint("unreachable")
-            _log.warning("no checkpoint could be published", reason=str(fault))
+            if self._told != str(fault):
+                _log.warning("no checkpoint could be published", reason=str(fault))
+            self._told = str(fault)
         except Exception:  # noqa: BLE001  the next attempt is two seconds away; the seal goes on under `Keeper.admit`
             self._metrics.note_checkpoint("failed")
             _log.exception("no checkpoint could be published")

@@ -42,6 +42,9 @@ class Kind(StrEnum):
     START = "start"
     DESTRUCTION = "destruction"
     NEW_LOG = "new_log"
+    AUDIT = "audit"
+    ACCESS_REQUEST = "access_request"
+    INCIDENT = "incident"
 
 
 KINDS: Mapping[Kind, str] = {
@@ -63,6 +66,9 @@ KINDS: Mapping[Kind, str] = {
     Kind.START: "A gateway node started sealing.",
     Kind.DESTRUCTION: "Private parts were destroyed by retention; its own private part tells which: kinds, before when, by whom.",
     Kind.NEW_LOG: "Two persons declared a new log, as the database did not extend the kept one; `answer` tells the old head.",
+    Kind.AUDIT: "An assignment of an auditor was given or taken back, or a finding noted.",
+    Kind.ACCESS_REQUEST: "A resident's request for access was opened, something withheld from it, or it was closed.",
+    Kind.INCIDENT: "A personal-data incident was recorded, with the number of residents concerned.",
 }
 
 

@@ -157,6 +157,8 @@ class Keeper:
         """The last checkpoint that this node signed; None before the first. Raises LedgerForked when it is not ours."""
         note = self._kept.read()
         if note is None:
+            if self._verified is not None:
+                raise LedgerForked(f"{self.path} was there and is gone: put it back")
             return None
         if self._verified is None or self._verified[0] != note:
             self._verified = (note, self._own(note))
@@ -172,7 +174,10 @@ class Keeper:
         try:
             return verify(note, [signer.key for signer in self._signers(note.partition("\n")[0])])
         except NoteFault as fault:
-            raise LedgerForked(f"{self.path}: not a checkpoint that this gateway has signed: {fault}") from fault
+            raise LedgerForked(
+                f"{self.path}: not a checkpoint that this gateway has signed: {fault}. Was it changed, or was the key "
+                "replaced without keeping the old one?"
+            ) from fault
 
     def public(self) -> str | None:
         """The checkpoint that is published, as a signed note; None before the first."""
@@ -255,7 +260,8 @@ class Keeper:
         signers = self._signers(checkpoint.origin)
         note = sign(checkpoint, signers)
         self._kept.replace(note)
-        return verify(note, [signer.key for signer in signers])
+        self._verified = (note, verify(note, [signer.key for signer in signers]))
+        return self._verified[1]
 
     def _published(self) -> Checkpoint | None:
         try:

@@ -24,6 +24,7 @@ class Widening(StrEnum):
     PAYMENT = "payment"
     EXEMPTION = "exemption"
     ADMINISTRATOR = "administrator"
+    ASSIGNMENT = "assignment"
 
 
 class Decision(StrEnum):

@@ -303,3 +303,85 @@ statements = Table(
     Column("document", Text, nullable=False),
     PrimaryKeyConstraint("partner", "day"),
 )
+
+search_facets = Table(  # what entries are searched by; few rows, however long the log is
+    "search_facets",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("partner", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("outcome", Text, nullable=False),  # empty once the private part was destroyed
+    Index("search_facets_all", "partner", "kind", "purpose", "outcome", unique=True),
+)
+
+search_entries = Table(  # a copy of what the leaves say, made again from them at any time (store/search.py)
+    "search_entries",
+    metadata,
+    Column("leaf_index", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("facet", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("subject", Bytes, nullable=False),  # the resident's keyed tag; empty when none, or once destroyed
+    Index("search_entries_facet", "facet", "leaf_index"),
+    Index("search_entries_subject", "subject", "leaf_index"),
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("auditor", Text, nullable=False, index=True),  # the person
+    Column("letter", Text, nullable=False),
+    Column("partners", Text, nullable=False),  # JSON list
+    Column("since", BigInteger, nullable=False),  # the period of the entries that may be read
+    Column("until", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=False),  # 0 while nobody has taken it back
+)
+
+finding_notes = Table(
+    "finding_notes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("noted_by", Text, nullable=False),
+    Column("noted_at", BigInteger, nullable=False),
+)
+
+access_requests = Table(
+    "access_requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("officer", Text, nullable=False, index=True),  # the person
+    Column("reference", Text, nullable=False),  # of the identity check at the desk
+    Column("state", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger, nullable=False),
+    Column("nik", Bytes, nullable=False),  # sealed; empty once closed
+)
+
+withheld = Table(
+    "withheld",
+    metadata,
+    Column("request", Text, nullable=False),
+    Column("what", Text, nullable=False),  # entry or purpose
+    Column("name", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    PrimaryKeyConstraint("request", "what", "name"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("partners", Text, nullable=False),  # JSON list
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("affected", BigInteger, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+)

@@ -120,24 +120,33 @@ class Act:
     person: str
     match: str = ""
     client_id: str = ""
+    prepared: Any = None  # what was looked up for it before the sealing lock was taken
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Something that a person reads: a name, what its path and query name."""
+    """Something that a person reads: a name, what its path, query and (for a search) body name, and who reads."""
 
     name: str
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a view shows, and the agreement that it speaks of."""
+    """What a view shows, and the agreement that it speaks of.
+
+    `private` is what the entry of the reading keeps beside its name; `raw` is sent in the document's place, which the
+    entry then commits to.
+    """
 
     document: Mapping[str, Any]
     etag: str = ""
     agreement: str = ""
+    private: Mapping[str, Any] = field(default_factory=dict)
+    raw: bytes = b""
 
 
 class Desk(Protocol):

@@ -5,6 +5,7 @@ Everything that an identified caller does, reads or is refused here is an entry 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -58,21 +59,24 @@ class Administration:
             standing = await self._standing(caller)
             submission = self._submission(id, caller, standing, language, raw)
             headers: tuple[tuple[str, str], ...] = ()
+            raw_answer = b""
             try:
                 person = _admit(caller, standing, scope)
-                view = make()
+                view = dataclasses.replace(make(), person=person)
                 shown = await self._desk.show(view)
             except Refused as refused:
                 outcome = await self._refuse(submission, refused.refusal)
             else:
-                headers = (("ETag", shown.etag),) if shown.etag else ()
+                headers, raw_answer = ((("ETag", shown.etag),) if shown.etag else ()), shown.raw
                 draft = submission.drafts[0]
                 document = {**shown.document, "receipt": id} if "id" in shown.document else dict(shown.document)
-                private = {**draft.private, "person": person, "outcome": view.name, **_named(view)}
+                private = {**draft.private, "person": person, "outcome": view.name, **_named(view), **shown.private}
                 whole = replace(draft, kind=Kind.READ, agreement=shown.agreement, answer=document, private=private)
                 outcome = (await self._sealing.seal([replace(submission, drafts=(whole,))]))[0]
             if isinstance(outcome, Sealed):
-                return replace(outcome, headers=headers) if not outcome.cause else outcome
+                if outcome.cause:
+                    return outcome
+                return replace(outcome, headers=headers, body=raw_answer or outcome.body)
             if isinstance(outcome, Moved):
                 self._directory.forget(outcome.epochs)
         raise Refused(Cause.OVERLOADED, retry_after=1)
@@ -122,7 +126,7 @@ def _admit(caller: Caller, standing: Standing, scope: str) -> str:
     standing.validity.admit(caller.token_id, caller.key, caller.issued)
     if scope not in caller.scopes or scope not in standing.client.scopes:
         raise Refused(Cause.INSUFFICIENT_SCOPE, scope=scope)
-    if scope.startswith("partners.") and not standing.client.person:
+    if scope.startswith(("partners.", "audit.")) and not standing.client.person:
         raise Refused(Cause.INSUFFICIENT_SCOPE, scope=scope)
     return standing.client.person
 

@@ -94,7 +94,7 @@ class AdministrationCalls(Calls):
         row = rows.get(str(scope.get("method")))
         if row is None:
             some = next(iter(rows.values()))
-            await self._exchange(
+            await self.exchange(
                 scope, receive, send, ", ".join(sorted(rows)), some.path, self._nothing, label=some.path
             )
             return
@@ -122,7 +122,7 @@ class AdministrationCalls(Calls):
 
             return await self._rooms.administration.act(id, caller, tongue, row.scope, told, make)
 
-        await self._exchange(scope, receive, send, row.method, target, ask, label=row.path)
+        await self.exchange(scope, receive, send, row.method, target, ask, label=row.path)
 
     async def _nothing(self, *_: Any) -> Sealed:  # noqa: ANN401  never asked: the method is refused before
         raise Refused(Cause.METHOD_NOT_ALLOWED)

@@ -46,21 +46,21 @@ class Calls:
 
     async def verify(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/verifications`."""
-        await self._exchange(scope, receive, send, "POST", "/v1/verifications", self._verify)
+        await self.exchange(scope, receive, send, "POST", "/v1/verifications", self._verify)
 
     async def verify_batch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/verifications/batch`."""
-        await self._exchange(scope, receive, send, "POST", "/v1/verifications/batch", self._verify_batch)
+        await self.exchange(scope, receive, send, "POST", "/v1/verifications/batch", self._verify_batch)
 
     async def agreement(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`GET /v1/agreement`."""
-        await self._exchange(scope, receive, send, "GET", "/v1/agreement", self._agreement)
+        await self.exchange(scope, receive, send, "GET", "/v1/agreement", self._agreement)
 
     async def usage(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`GET /v1/usage`."""
-        await self._exchange(scope, receive, send, "GET", "/v1/usage", self._usage)
+        await self.exchange(scope, receive, send, "GET", "/v1/usage", self._usage)
 
-    async def _exchange(  # noqa: C901, PLR0913  ASGI's three and what the route is; one place for every way to say no
+    async def exchange(  # noqa: PLR0913  ASGI's three and what the route is; one place for every way to say no
         self,
         scope: Scope,
         receive: Receive,
@@ -100,41 +100,36 @@ class Calls:
         except Exception:  # noqa: BLE001  fail closed: nobody is told more than to come back
             _log.exception("a call failed", route=label, call=id)
             sealed = self._unsealed(Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), tongue, id, unknown=True)
-        kind = media if not sealed.cause else PROBLEM
-        common = [(b"x-request-id", request_id(headers, id).encode()), *rate_limit(sealed.readings)]
-        common += [(name.encode(), value.encode()) for name, value in sealed.headers]
-        if sealed.status == 401:  # noqa: PLR2004  RFC 9110 §15.5.2
-            common.append(
-                (
-                    b"www-authenticate",
-                    challenge(
-                        Cause(sealed.cause),
-                        rooms.issuer,
-                        credentials=bool(headers.authorization),
-                        certificates=bool(rooms.mtls_base_url),
-                    ),
-                )
-            )
-            if sealed.cause == Cause.USE_DPOP_NONCE:
-                common.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
-        elif sealed.status == 405:  # noqa: PLR2004  RFC 9110 §15.5.6
-            common.append((b"allow", method.encode()))
-        elif rooms.proofs.nonce_required and headers.dpop:  # the next one beforehand (RFC 9449 §8.2)
-            common.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
-        if sealed.retry_after:
-            common.append((b"retry-after", str(sealed.retry_after).encode()))
-        if len(headers.interaction_id) == 36:  # noqa: PLR2004  a UUID, echoed for those who trace by it
-            common.append(
-                (b"x-fapi-interaction-id", request_id(Headers(request_id=headers.interaction_id), id).encode())
-            )
+        extra = self._extra(sealed, headers, id, method)
         if caller is not None and sealed.signed:
             query = scope["query_string"]
-            common += rooms.signer.sign(sealed.status, sealed.body, method, path, query, headers.content_digest)
-        await send_response(send, sealed.status, sealed.body, kind, tuple(common))
+            extra += rooms.signer.sign(sealed.status, sealed.body, method, path, query, headers.content_digest)
+        await send_response(send, sealed.status, sealed.body, PROBLEM if sealed.cause else media, tuple(extra))
         partner = "" if caller is None else caller.partner
         rooms.metrics.note(label, sealed.cause or "answer", partner, (rooms.clock.now() - began) / SECOND)
 
-    exchange = _exchange
+    def _extra(self, sealed: Sealed, headers: Headers, id: str, method: str) -> list[tuple[bytes, bytes]]:
+        """The headers of a response beside those of its body."""
+        rooms = self._rooms
+        extra = [(b"x-request-id", request_id(headers, id).encode()), *rate_limit(sealed.readings)]
+        extra += [(name.encode(), value.encode()) for name, value in sealed.headers]
+        if sealed.status == 401:  # noqa: PLR2004  RFC 9110 §15.5.2
+            own, certificates = bool(headers.authorization), bool(rooms.mtls_base_url)
+            told = challenge(Cause(sealed.cause), rooms.issuer, credentials=own, certificates=certificates)
+            extra.append((b"www-authenticate", told))
+        elif sealed.status == 405:  # noqa: PLR2004  RFC 9110 §15.5.6
+            extra.append((b"allow", method.encode()))
+        # Asked for, or the next one beforehand (RFC 9449 §8.2).
+        if sealed.cause == Cause.USE_DPOP_NONCE or (
+            rooms.proofs.nonce_required and headers.dpop and sealed.status not in {401, 405}
+        ):
+            extra.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
+        if sealed.retry_after:
+            extra.append((b"retry-after", str(sealed.retry_after).encode()))
+        if len(headers.interaction_id) == 36:  # noqa: PLR2004  a UUID, echoed for those who trace by it
+            told_id = request_id(Headers(request_id=headers.interaction_id), id)
+            extra.append((b"x-fapi-interaction-id", told_id.encode()))
+        return extra
 
     async def _identify(self, scope: Scope, headers: Headers, method: str, path: str) -> Caller:  # 1
         rooms = self._rooms

@@ -158,7 +158,9 @@ def _paths() -> Schema:
             "readReason", "One reason: by whom, where and how it is mended", "ReasonPage", slug="ReasonSlug"
         ),
         "/v1/receipts/{id}": {"get": _receipt()},
-        "/ledger/checkpoint": _file("readCheckpoint", "The log's signed checkpoint (C2SP tlog-checkpoint)", "text/plain"),
+        "/ledger/checkpoint": _file(
+            "readCheckpoint", "The log's signed checkpoint (C2SP tlog-checkpoint)", "text/plain"
+        ),
         "/ledger/keys": _file("readLogKeys", "The log's verifier keys, one a line (C2SP signed-note)", "text/plain"),
         "/ledger/tile/{tile}": _file(
             "readTile",
@@ -195,13 +197,21 @@ def _call(tag: str, id: str, summary: str, answer: str, examples: Schema, causes
 def _receipt() -> Schema:
     """A receipt is text, and a 404 may be early."""
     causes = (*_SEALED, Cause.NOT_FOUND)
-    operation = _call("verification", "readReceipt", "Tanda terima · The receipt of an answer or refusal", "Problem", {}, causes)
+    operation = _call(
+        "verification", "readReceipt", "Tanda terima · The receipt of an answer or refusal", "Problem", {}, causes
+    )
     operation["description"] = (
         "C2SP tlog-proof: the leaf as `extra`, its index, the inclusion proof, the signed checkpoint. Own entries alone; 404 "
         "with `Retry-After` until a checkpoint covers it. `nik-gateway receipt check` proves offline what it stands for."
     )
     operation["parameters"].append(
-        {"name": "id", "in": "path", "required": True, "description": "Of an answer or a problem.", "schema": {"type": "string"}}
+        {
+            "name": "id",
+            "in": "path",
+            "required": True,
+            "description": "Of an answer or a problem.",
+            "schema": {"type": "string"},
+        }
     )
     answer = operation["responses"]["200"]
     answer["content"] = {"text/plain": {"schema": {"type": "string"}}}
@@ -216,7 +226,13 @@ def _file(id: str, summary: str, media: str, *, parameter: str = "") -> Schema:
     causes = [Cause.METHOD_NOT_ALLOWED]
     if parameter:
         operation["parameters"] = [
-            {"name": parameter, "in": "path", "required": True, "schema": {"type": "string"}, "example": "0/x001/234.p/17"}
+            {
+                "name": parameter,
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string"},
+                "example": "0/x001/234.p/17",
+            }
         ]
         causes += [Cause.RATE_EXCEEDED, Cause.OVERLOADED]
     if media != "text/plain" or parameter or id == "readCheckpoint":

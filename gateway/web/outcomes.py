@@ -209,8 +209,14 @@ def _readings() -> Schema:
         }
     )
     own: Schema = {
-        "keys": {"type": "array", "items": closed({"kid": {"type": "string"}, "expires": {"anyOf": [INSTANT, {"type": "null"}]}})},
-        "seen_address": {"type": "string", "description": "The address that this call came from, as the gateway sees it."},
+        "keys": {
+            "type": "array",
+            "items": closed({"kid": {"type": "string"}, "expires": {"anyOf": [INSTANT, {"type": "null"}]}}),
+        },
+        "seen_address": {
+            "type": "string",
+            "description": "The address that this call came from, as the gateway sees it.",
+        },
     }
     limit = closed({"limit": WHOLE, "spent": WHOLE, "left": WHOLE, "resets_at": INSTANT})
     usage = closed(

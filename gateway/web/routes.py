@@ -181,7 +181,6 @@ class Gateway(Litestar):
         else:
             await handler(scope, receive, send)  # type: ignore[arg-type]
 
-
     def _templated(self, path: str) -> Callable[[Scope, Receive, Send], Awaitable[None]] | None:
         """The bare ASGI route whose path has parameters, which Litestar 2.25 routes to nobody (KeyError on the method)."""
         return next((handler for pattern, handler in self.templated if pattern.fullmatch(path)), None)

@@ -146,6 +146,19 @@ def test_a_checkpoint_that_is_not_ours_is_refused(log: Log, kept: Path) -> None:
         log.keeper(kept, base="log.example/another").examine()
 
 
+def test_a_kept_checkpoint_that_vanishes_is_missed(log: Log, kept: Path) -> None:
+    """A process that has seen it does not go on without it; put back, all is well."""
+    keeper = log.keeper(kept)
+    note = keeper.publish().note
+    kept.unlink()
+    for attempt in (keeper.examine, keeper.publish, lambda: keeper.admit(10**6)):
+        with pytest.raises(LedgerForked, match="gone"):
+            attempt()
+    assert not kept.exists()
+    kept.write_text(note)
+    assert keeper.publish().checkpoint.size == 300
+
+
 def test_a_lost_tile_or_head_is_a_refusal(log: Log, kept: Path) -> None:
     """What cannot be proven is refused, whatever the reason."""
     keeper = log.keeper(kept)
