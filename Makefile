@@ -105,7 +105,8 @@ suite: venv-test ## the tests alone (ARGS="tests/ledger -x")
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
 .PHONY: prove
-prove: debian venv-test ## the long proofs: kills, clusters, large registers
+prove: debian venv-test ## the long proofs: kills, clusters, large registers, a client of another language
+	@command -v npm >/dev/null || $(MAKE) --no-print-directory debian DEBIAN="nodejs npm"
 	@.venv/bin/python -m pytest -m prove --timeout 7200 $(ARGS)
 
 .PHONY: bench

@@ -149,7 +149,12 @@ class ExternalTokens:
 
     async def renewed(self) -> bool:
         """Whether it is worth looking at a token again: it was by an unknown key, and keys have been fetched since."""
-        if not self._missed or self._clock.now() - self._tried < AGAIN:
+        if not self._missed:
+            return False
+        if self._fetching.locked():  # under way already, at the start above all: it may bring the key
+            async with self._fetching:
+                return self._fetched == self._tried
+        if self._clock.now() - self._tried < AGAIN:
             return False
         try:
             await self.refresh()

@@ -38,7 +38,8 @@ def test_its_token_asks_for_our_partner(strict_gateway, other_issuer, partner) -
     """It is answered, and charged, as the client that it stands for."""
     token = made(strict_gateway, other_issuer, partner)
     question = strict_gateway.question("bpjs", strict_gateway.resident())
-    assert call(partner, token, "POST", "/v1/verifications", question).json()["usable"] is True
+    answered = call(partner, token, "POST", "/v1/verifications", question)
+    assert (answered.status_code, answered.json().get("usable")) == (200, True), answered.text
     agreements = call(partner, token).json()["agreements"]
     assert [one["agreement"] for one in agreements] == ["pks-bpjs"]
     metadata = strict_gateway.http.get("/.well-known/oauth-protected-resource/v1").json()

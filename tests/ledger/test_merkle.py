@@ -81,6 +81,35 @@ def test_a_frontier_of_large_trees_carries() -> None:
     assert (frontier.size, bytes(frontier), frontier.root()) == (2**40, expected, expected)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 4), st.integers(0, 76), st.integers(0, 255))
+def test_whole_tiles_may_be_added_by_their_roots(tiles: int, rest: int, begun: int) -> None:
+    """It is the same tree; and the roots of tiles that became full meanwhile are told, once each."""
+    roots = [tree_hash(256 * tile, 256 * tile + 256) for tile in range(tiles)]
+    by_tiles = Frontier()
+    for root in roots:
+        by_tiles.append_tile(root)
+    by_tiles.append(NUMBERED[256 * tiles : 256 * tiles + rest])
+    one_by_one = Frontier()
+    one_by_one.append(NUMBERED[:begun])
+    one_by_one.append(NUMBERED[begun : 256 * tiles + rest] if begun < 256 * tiles + rest else [])
+    if begun <= 256 * tiles + rest:
+        assert (by_tiles.size, bytes(by_tiles)) == (one_by_one.size, bytes(one_by_one))
+        assert one_by_one.full == roots
+    assert by_tiles.full == []
+    assert by_tiles.root() == tree_hash(0, 256 * tiles + rest)
+
+
+def test_a_copy_grows_apart() -> None:
+    """What is added to it is not added to the first."""
+    first = Frontier()
+    first.append(NUMBERED[:5])
+    other = first.copy()
+    other.append(NUMBERED[5:7])
+    assert (first.size, first.root()) == (5, tree_hash(0, 5))
+    assert (other.size, other.root()) == (7, tree_hash(0, 7))
+
+
 @pytest.mark.parametrize(("size", "length"), [(-1, 0), (0, 32), (1, 0), (3, 32), (4, 64), (4, 31), (4, 33)])
 def test_a_frontier_that_cannot_be_is_a_fault(size: int, length: int) -> None:
     """A head whose frontier does not fit its size is refused, and names the head."""

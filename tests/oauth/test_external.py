@@ -158,6 +158,23 @@ def test_a_new_key_is_fetched_when_it_is_met(other: OtherIssuer, kind: str) -> N
     house.refuses(old)
 
 
+def test_a_call_waits_for_keys_that_are_being_fetched(other: OtherIssuer) -> None:
+    """At the start above all: whoever comes meanwhile is not turned away for it."""
+    house = House(other)
+    token = other.token(RESOURCE, "x")
+
+    async def come() -> bool:
+        fetching = asyncio.create_task(house.external.refresh())
+        await asyncio.sleep(0)
+        house.refuses(token)
+        worth = await house.external.renewed()
+        await fetching
+        return worth
+
+    assert asyncio.run(come())
+    assert house.verify(token).claims.client_id == "bank-1"
+
+
 def test_keys_wear_out_when_they_cannot_be_fetched(other: OtherIssuer) -> None:
     """An outage is bridged for an hour, no longer; then nothing is believed until it answers again."""
     house = House(other).refresh()

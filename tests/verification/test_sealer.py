@@ -67,8 +67,10 @@ def test_an_answer_is_sealed_with_what_it_says(house: House) -> None:
 
 def test_a_refusal_is_sealed_and_unbilled(house: House) -> None:
     """It has its id, nonce and entry, the leaf commits to the problem document, and it costs nothing."""
-    outcome = house.one(refusal(Cause.CLAIM_NOT_AGREED))
+    asked = refusal(Cause.CLAIM_NOT_AGREED)
+    outcome = house.one(asked)
     problem = body(outcome)
+    assert (problem["id"], problem["nonce"]) == (asked.id, b64u(asked.nonce))
     assert isinstance(outcome, Sealed)
     assert (outcome.status, outcome.cause, problem["billed"]) == (403, "claim-not-agreed", False)
     entry = problem.pop("entry")

@@ -65,6 +65,8 @@ def test_a_day_and_a_month_open_at_midnight_in_jakarta(timed: House, clock: Hand
     assert [cause(one(timed, charges=charges)) for _ in range(3)] == ["", "", "allowance-exhausted"]
     refused = one(timed, charges=charges)
     assert (body(refused)["resets_at"], refused.retry_after) == ("2026-12-31T17:00:00Z", 1)
+    clock.at = MIDNIGHT - 2 * SECOND - 1
+    assert one(timed, charges=charges).retry_after == 3
     clock.at = MIDNIGHT - 1
     assert cause(one(timed, charges=charges)) == "allowance-exhausted"
     clock.at = MIDNIGHT

@@ -1,0 +1,261 @@
+"""How is the log searched without reading it? By a copy of what leaves and private parts say, which follows the log.
+
+The copy proves nothing and is made again from the leaves at any time (`rebuild`); that is why it bears no `ledger_` name.
+It is written after the seal, never inside it, and forgets what retention has destroyed as soon as it meets the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from gateway.clock import parse_rfc3339
+from gateway.errors import StoreUnavailable
+from gateway.keyring.keys import b64u_decode
+from gateway.ledger.entry import Kind, Leaf
+from gateway.store.engine import Database, put_many
+from gateway.store.tables import house_facts, ledger_entries, ledger_head, search_entries, search_facets
+
+SEARCH_LOCK = 0x4E_49_4C  # PostgreSQL: one follows at a time, and never under the lock of the seal
+CHUNK = 2_000
+SALT = 32
+_FOLLOWED = "search.next"  # the house's fact: the first leaf index that is not copied yet
+_leaf = msgspec.json.Decoder(Leaf).decode
+Facet = tuple[str, str, str, str]
+"""(partner, kind, purpose, outcome)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One entry as the copy has it. `at` in microseconds."""
+
+    index: int
+    at: int
+    partner: str
+    kind: str
+    purpose: str
+    outcome: str
+    subject: bytes
+
+
+def partner_of(actor: str) -> str:
+    """Whose entry it is: the partner of `<partner>/<client>`, else the house (persons at the command line are the house)."""
+    return actor.partition("/")[0] if "/" in actor else "house"
+
+
+class Follower:
+    """Brings the copy up to the log."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def follow(self, most: int = 1_000_000_000) -> int:
+        """Copy up to `most` entries that are new; how many were. Raises StoreUnavailable."""
+        done = 0
+        while done < most:
+            if not self._behind():
+                break
+            with self._writing() as connection:
+                count = self._chunk(connection)
+            done += count
+            if count < CHUNK:
+                break
+        return done
+
+    def rebuild(self) -> int:
+        """Throw the copy away and make it again from the log; how many entries it has."""
+        with self._writing() as connection:
+            connection.execute(delete(search_entries))
+            connection.execute(delete(search_facets))
+            put_many(connection, house_facts, [(_FOLLOWED, "0")], ("value",))
+        return self.follow()
+
+    def _behind(self) -> bool:
+        with self._database.reading() as connection:
+            size = connection.execute(select(ledger_head.c.size).where(ledger_head.c.one == 1)).scalar()
+            return followed(connection) < (size or 0)
+
+    def _chunk(self, connection: Connection) -> int:
+        first = followed(connection)
+        columns = ledger_entries.c
+        rows = connection.execute(
+            select(columns.leaf_index, columns.leaf, columns.private)
+            .where(columns.leaf_index >= first, columns.leaf_index < first + CHUNK)
+            .order_by(columns.leaf_index)
+        ).all()
+        facets = _facets(connection)
+        copied: list[tuple[int, int, int, bytes]] = []
+        for index, raw, private in rows:
+            leaf = _leaf(bytes(raw))
+            told = _told(private)
+            outcome, subject = _outcome(told), _subject(told)
+            facet = _facet(connection, facets, (partner_of(leaf.actor), leaf.kind, leaf.purpose, outcome))
+            copied.append((index, facet, parse_rfc3339(leaf.at), subject))
+            if leaf.kind == Kind.DESTRUCTION:
+                put_many(connection, search_entries, copied)
+                copied = []
+                self._forget(connection, facets, told)
+        put_many(connection, search_entries, copied)
+        if rows:
+            put_many(connection, house_facts, [(_FOLLOWED, str(rows[-1].leaf_index + 1))], ("value",))
+        return len(rows)
+
+    @staticmethod
+    def _forget(connection: Connection, facets: dict[Facet, int], record: dict[str, Any]) -> None:
+        """Drop what came from private parts that were destroyed under this record."""
+        try:
+            kinds, before = frozenset(record["kinds"]), parse_rfc3339(record["before"])
+        except (KeyError, TypeError, ValueError):
+            return
+        for facet, id in list(facets.items()):
+            if facet[1] in kinds - {Kind.DESTRUCTION, Kind.NEW_LOG}:
+                bare = _facet(connection, facets, (*facet[:3], ""))
+                where = (search_entries.c.facet == id, search_entries.c.at < before)
+                connection.execute(update(search_entries).where(*where).values(facet=bare, subject=b""))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction of the one who follows. SQLite has one writer anyway; PostgreSQL a lock of this copy's own."""
+        if self._database.dialect == "sqlite":
+            with self._database.sealing() as (connection, _):
+                yield connection
+            return
+        try:
+            with self._database.engine.begin() as connection:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SEARCH_LOCK})
+                yield connection
+        except DBAPIError as fault:
+            with suppress(Exception):
+                self._database.engine.dispose()
+            raise StoreUnavailable(type(fault.orig).__name__) from fault
+
+
+def followed(connection: Connection) -> int:
+    """The first leaf index that is not copied yet."""
+    return int(connection.execute(select(house_facts.c.value).where(house_facts.c.name == _FOLLOWED)).scalar() or 0)
+
+
+def _facets(connection: Connection) -> dict[Facet, int]:
+    rows = connection.execute(select(search_facets))
+    return {(row.partner, row.kind, row.purpose, row.outcome): row.id for row in rows}
+
+
+def _facet(connection: Connection, facets: dict[Facet, int], facet: Facet) -> int:
+    id = facets.get(facet)
+    if id is None:
+        id = facets[facet] = max(facets.values(), default=0) + 1
+        put_many(connection, search_facets, [(id, *facet)])
+    return id
+
+
+def _told(private: bytes | None) -> dict[str, Any]:
+    if private is None:
+        return {}
+    told = msgspec.json.decode(bytes(private)[SALT:])
+    return told if isinstance(told, dict) else {}
+
+
+def _outcome(told: dict[str, Any]) -> str:
+    outcome = told.get("outcome") or told.get("change") or ""
+    return outcome if isinstance(outcome, str) else ""
+
+
+def _subject(told: dict[str, Any]) -> bytes:
+    try:
+        return b64u_decode(str(told.get("subject") or ""))
+    except ValueError:
+        return b""
+
+
+# ---------------------------------------------------------------------------------------------- searching
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What is searched for; an empty text is no condition. Entries `first` to `end - 1`, of these partners alone."""
+
+    partners: tuple[str, ...]
+    first: int
+    end: int
+    kind: str = ""
+    purpose: str = ""
+    outcome: str = ""
+
+
+def facets_of(connection: Connection, wanted: Filter) -> dict[int, Facet]:
+    """The facets that a filter covers, by id."""
+    columns = search_facets.c
+    query = select(search_facets).where(columns.partner.in_(wanted.partners))
+    for column, value in ((columns.kind, wanted.kind), (columns.purpose, wanted.purpose), (columns.outcome, wanted.outcome)):
+        if value:
+            query = query.where(column == value)
+    rows = connection.execute(query.order_by(columns.id))
+    return {row.id: (row.partner, row.kind, row.purpose, row.outcome) for row in rows}
+
+
+_MOST_PARTS = 100  # SQLite takes 500 in one statement; fewer keep statements short
+
+
+def page_statement(count: int) -> str:
+    """SQL for a page over `count` facets: each gives at most a page, by its own index, so the log's length costs nothing."""
+    part = (
+        "SELECT * FROM (SELECT leaf_index, facet, at, subject FROM search_entries WHERE facet = :f{} "
+        "AND leaf_index >= :first AND leaf_index < :end ORDER BY leaf_index LIMIT :most) p{}"
+    )
+    parts = " UNION ALL ".join(part.format(number, number) for number in range(count))
+    return f"{parts} ORDER BY 1 LIMIT :most"
+
+
+def find(connection: Connection, wanted: Filter, most: int) -> list[Found]:
+    """The first `most` entries that a filter covers, in order of the log."""
+    facets = facets_of(connection, wanted)
+    ids = list(facets)
+    rows: list[Any] = []
+    for start in range(0, len(ids), _MOST_PARTS):
+        part = ids[start : start + _MOST_PARTS]
+        names = {f"f{number}": id for number, id in enumerate(part)}
+        named = {**names, "first": wanted.first, "end": wanted.end, "most": most}
+        rows += connection.execute(text(page_statement(len(part))), named).all()
+    rows.sort(key=lambda row: int(row[0]))
+    return [_found(row, facets[row[1]]) for row in rows[:most]]
+
+
+def find_subject(
+    connection: Connection, tags: Sequence[bytes], first: int, end: int, most: int, partners: tuple[str, ...] | None = None
+) -> list[Found]:
+    """The first `most` entries about a resident, named by every live version of the tag; of these partners alone, if named."""
+    columns = search_entries.c
+    found: list[Found] = []
+    for tag in tags:
+        query = (
+            select(columns.leaf_index, columns.facet, columns.at, columns.subject, search_facets)
+            .join(search_facets, search_facets.c.id == columns.facet)
+            .where(columns.subject == tag, columns.leaf_index >= first, columns.leaf_index < end)
+        )
+        if partners is not None:
+            query = query.where(search_facets.c.partner.in_(partners))
+        rows = connection.execute(query.order_by(columns.leaf_index).limit(most))
+        found += [_found(row, (row.partner, row.kind, row.purpose, row.outcome)) for row in rows]
+    return sorted(found, key=lambda each: each.index)[:most]
+
+
+def at_indexes(connection: Connection, indexes: Sequence[int]) -> dict[int, Found]:
+    """Entries by their leaf index."""
+    columns = search_entries.c
+    rows = connection.execute(
+        select(columns.leaf_index, columns.facet, columns.at, columns.subject, search_facets)
+        .join(search_facets, search_facets.c.id == columns.facet)
+        .where(columns.leaf_index.in_(list(indexes)))
+    )
+    return {row.leaf_index: _found(row, (row.partner, row.kind, row.purpose, row.outcome)) for row in rows}
+
+
+def _found(row: Any, facet: Facet) -> Found:  # noqa: ANN401  a row
+    partner, kind, purpose, outcome = facet
+    return Found(row[0], row[2], partner, kind, purpose, outcome, bytes(row[3]))
