@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import valkey
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
 
@@ -23,6 +24,10 @@ import servers
 _RUN = pytest.StashKey[tuple[Path, int]]()
 _numbers = itertools.count(1)
 MakeDatabase = Callable[[], str]
+
+# A machine that others use as well makes single examples slow; what counts is that the suite ends in time.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:

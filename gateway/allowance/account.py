@@ -56,7 +56,8 @@ class Reading(Struct, frozen=True):
 
 def current(account: Account, now: int) -> Account:
     """The account with counters of past periods set to zero."""
-    day, month = day_of(now), month_of(now)
+    # A clock that has gone back (after a failover, say) does not open a spent period again.
+    day, month = max(day_of(now), account.day), max(month_of(now), account.month)
     if account.day == day and account.month == month:
         return account
     return replace(

@@ -127,7 +127,7 @@ def _of_day(partner: str, day: date, now: _Day, past: Sequence[_Day], alike: Seq
         made = rule(now, alike if rule is _volume else past)
         if made is not None:
             name, text, entries = made
-            yield Finding(name, partner, day, text, len(entries), tuple(entries[:MOST_ENTRIES]))
+            yield Finding(name, partner, day, text, len(entries), tuple(sorted(entries)[:MOST_ENTRIES]))
 
 
 _Made = tuple[str, Mapping[str, str], Sequence[int]]

@@ -42,6 +42,7 @@ from gateway.store.agreements import (
     versions_of,
     written,
 )
+from gateway.store.assignments import grant, new_assignment
 from gateway.store.credentials import add_administrator, add_key, client_base, new_administrator, new_key
 from gateway.store.deeds import STAFF, Books, Deed
 from gateway.store.engine import put_many
@@ -225,6 +226,13 @@ def propose_exemption(books: Books, act: Act) -> Deed:
     return propose(books, act, Widening.EXEMPTION, partner, subject, exemption_base(books.connection, partner))
 
 
+def propose_assignment(books: Books, act: Act) -> Deed:
+    """`POST /v1/assignments`: whose searches of the log are to be allowed, where and until when."""
+    subject = new_assignment(books, act)
+    persons = (subject["auditor"],)  # nobody approves what they may read themselves
+    return propose(books, act, Widening.ASSIGNMENT, STAFF, subject, "", persons=persons)
+
+
 _BASES: Mapping[Widening, Callable[[Connection, Approval], str]] = {
     Widening.VERSION: lambda connection, approval: _version_base(connection, approval.agreement),
     Widening.RESUME: lambda connection, approval: (
@@ -236,6 +244,7 @@ _BASES: Mapping[Widening, Callable[[Connection, Approval], str]] = {
     Widening.PAYMENT: lambda connection, approval: payment_base(connection, approval.subject["reference"]),
     Widening.EXEMPTION: lambda connection, approval: exemption_base(connection, approval.partner),
     Widening.ADMINISTRATOR: lambda connection, approval: client_base(connection, approval.subject["client_id"]),
+    Widening.ASSIGNMENT: lambda connection, approval: "",  # noqa: ARG005  nothing stands where it will
 }
 """What stands now where the proposal would make its change."""
 
@@ -246,6 +255,7 @@ _EFFECTS: Mapping[Widening, Callable[[Books, Approval], Deed]] = {
     Widening.PAYMENT: credit,
     Widening.EXEMPTION: exempt,
     Widening.ADMINISTRATOR: add_administrator,
+    Widening.ASSIGNMENT: grant,
 }
 """What the second person's word does."""
 

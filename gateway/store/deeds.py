@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from gateway.clock import Entropy
 from gateway.ledger.entry import Kind
 from gateway.partners.purposes import PurposeCatalogue
+from gateway.store.search import Instruments
 
 PARTNER_SCOPES = ("nik.verify",)
 STAFF = "dukcapil"
@@ -25,6 +26,7 @@ class Books:
     now: int
     entropy: Entropy
     purposes: PurposeCatalogue
+    instruments: Instruments | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,19 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.clock import parse_rfc3339
 from gateway.errors import StoreUnavailable
+from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import b64u_decode
 from gateway.ledger.entry import Kind, Leaf
+from gateway.ledger.publication import Publication
+from gateway.nik import Nik
 from gateway.store.engine import Database, put_many
+from gateway.store.ledger import LedgerOf
 from gateway.store.tables import house_facts, ledger_entries, ledger_head, search_entries, search_facets
 
 SEARCH_LOCK = 0x4E_49_4C  # PostgreSQL: one follows at a time, and never under the lock of the seal
 CHUNK = 2_000
 SALT = 32
+TAG = 16  # bytes of a resident's tag
 _FOLLOWED = "search.next"  # the house's fact: the first leaf index that is not copied yet
 _leaf = msgspec.json.Decoder(Leaf).decode
 Facet = tuple[str, str, str, str]
@@ -47,6 +52,20 @@ class Found:
 def partner_of(actor: str) -> str:
     """Whose entry it is: the partner of `<partner>/<client>`, else the house (persons at the command line are the house)."""
     return actor.partition("/")[0] if "/" in actor else "house"
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What auditing reaches beside the database: keys (a resident's tags), the published log, and the copy's follower."""
+
+    keyring: Keyring
+    published: Publication
+    ledger: LedgerOf
+    follower: Follower
+
+    def tags(self, nik: Nik) -> list[bytes]:
+        """The tags that name a resident in the log, one for every live version of the key, newest first."""
+        return [key.mac(nik.digits.encode())[:TAG] for key in self.keyring.macs(Job.LEDGER_TAG)]
 
 
 class Follower:

@@ -30,6 +30,7 @@ from gateway.store.deeds import STAFF
 from gateway.store.duties import key_duties, live_agreements, open_duties
 from gateway.store.ledger import read_head
 from gateway.store.money import entries_between, first_at
+from gateway.store.search import Instruments
 from gateway.store.tables import (
     accounts,
     agreement_versions,
@@ -59,6 +60,7 @@ class Sight:
     now: int
     purposes: PurposeCatalogue
     decider: Decider
+    instruments: Instruments | None = None
     replays: bool = False  # deciding the past again takes seconds: never under the sealing lock
 
 
