@@ -51,6 +51,7 @@ from gateway.store.partners import PartnersOf
 from gateway.store.reading import ThreadedReading
 from gateway.store.register import RegisterOf
 from gateway.store.seals import SealsOf
+from gateway.store.search import Follower, Instruments
 from gateway.verification.administration import Administration
 from gateway.verification.corridor import Corridor
 from gateway.verification.grants import Grants
@@ -71,6 +72,8 @@ WATCH_EVERY = 60  # seconds between two looks at duties, keys and allowances
 RENEW_EVERY = 15  # seconds between two looks at the age of another issuer's keys
 COUNT_EVERY = 60  # seconds between entries that count what was refused before identity
 CHECKPOINT_EVERY = 2  # seconds between two checkpoints while entries arrive
+FOLLOW_EVERY = 10  # seconds between two looks at what the copy for searches lacks of the log
+FOLLOW_MOST, FOLLOW_PAUSE = 2_000, 0.2  # entries at a time, and seconds between while there are more
 TRUST_EVERY = 5  # seconds until a newly registered self-signed certificate is known to the listener
 Trust = Callable[[Collection[bytes]], None]  # takes the self-signed certificates (DER) that clients have registered
 _log = structlog.get_logger("gateway")
@@ -348,6 +351,7 @@ def _assemble(  # noqa: PLR0913, PLR0915  what `build` has opened
         lambda store: Sealer(store, keyring, entropy, Problems(issuer)),
         issuer,
         keyring.signer(Job.ANSWER),
+        Instruments(keyring, Publication(keeper, LedgerOf(house.database)), LedgerOf(house.database), Follower(house.database)),
     )
     watch = Watch(house.database, clock, entropy, metrics.note_alert) if sealer_socket is None else None
     token_endpoint = TokenEndpoint(issuer, resource, tokens, proofs, clock, entropy, authorities)
@@ -389,13 +393,14 @@ def _assemble(  # noqa: PLR0913, PLR0915  what `build` has opened
             trust(await reading.certificates())
         counting = asyncio.create_task(_count(rooms))
         watching = asyncio.create_task(_watch(watch)) if watch is not None else None
+        following = asyncio.create_task(_follow(Follower(house.database))) if sealer_socket is None else None
         trusting = asyncio.create_task(_keep_trusting(reading, trust)) if trust is not None else None
         renewing = asyncio.create_task(_keep_renewed(external)) if external is not None else None
         _log.info("started", issuer=issuer, policy=shelf.decider.policies.digest)
         try:
             yield
         finally:
-            for task in (counting, watching, trusting, renewing):
+            for task in (counting, watching, following, trusting, renewing):
                 if task is not None:
                     task.cancel()
                     with suppress(asyncio.CancelledError):
@@ -474,6 +479,17 @@ async def _watch(watch: Watch) -> None:
         await asyncio.sleep(WATCH_EVERY)
 
 
+async def _follow(follower: Follower) -> None:
+    """Keep what the log is searched by up to the log, a little at a time, so that the seal is not kept waiting."""
+    while True:
+        await asyncio.sleep(FOLLOW_EVERY)
+        try:
+            while await asyncio.to_thread(follower.follow, FOLLOW_MOST) == FOLLOW_MOST:
+                await asyncio.sleep(FOLLOW_PAUSE)
+        except GatewayError as fault:
+            _log.warning("the search copy of the log could not follow it", reason=str(fault))
+
+
 async def _keep_trusting(reading: ThreadedReading, trust: Trust) -> None:
     while True:
         await asyncio.sleep(TRUST_EVERY)
@@ -508,13 +524,15 @@ async def seal_for_workers(settings: Settings, clock: Clock, entropy: Entropy, p
     publishing = Publishing(house, keeper_of(house, metrics), metrics)
     await publishing.begin(plain, {"role": "sealer"})
     watching = asyncio.create_task(_watch(Watch(house.database, clock, entropy, metrics.note_alert)))
+    following = asyncio.create_task(_follow(Follower(house.database)))
     _log.info("sealing", socket=str(path))
     try:
         await serve_sealing(path, sealing, stop)
     finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        for task in (watching, following):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await publishing.end()
         reading.close()
         house.database.close()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace as with_changes
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -17,12 +19,13 @@ from gateway.keyring import SigningKey
 from gateway.keyring.keys import b64u
 from gateway.ledger.canonical import canonical
 from gateway.policy.decide import Decider
-from gateway.store import agreements, approvals, credentials, duties
+from gateway.store import access_requests, agreements, approvals, assignments, audit, credentials, duties, incidents
 from gateway.store.deeds import Books, Deed
 from gateway.store.engine import Database
 from gateway.store.history import Change, bump, write_history
 from gateway.store.money import keep_statement, kept_statement, make_statement
 from gateway.store.seals import SealsWithin
+from gateway.store.search import Instruments
 from gateway.store.views import Sight, show
 from gateway.verification.acts import Act, Shown, View
 from gateway.verification.seal import Draft, Failed, Moved, Outcome, Sealed, SealStore, Submission
@@ -52,8 +55,25 @@ ACTS: Mapping[str, Callable[[Books, Act], Deed]] = {
     "approve": approvals.approve,
     "reject": approvals.reject,
     "withdraw": approvals.withdraw,
+    "propose_assignment": approvals.propose_assignment,
+    "end_assignment": assignments.end,
+    "note_finding": audit.note_finding,
+    "open_access_request": access_requests.open_request,
+    "withhold": access_requests.withhold,
+    "close_access_request": access_requests.close,
+    "record_incident": incidents.record_incident,
 }
 """Everything that can be done, by name."""
+
+PREPARED: Mapping[str, Callable[[Database, int, Act], Any]] = {
+    "note_finding": audit.seek_finding,
+    "record_incident": incidents.count_affected,
+}
+"""What has to be looked up for an act, and takes too long to do it under the sealing lock."""
+
+AUDIT_VIEWS: Mapping[str, Callable[[Sight, View], Shown]] = {**audit.VIEWS, **access_requests.VIEWS, **incidents.VIEWS}
+"""Views that need to know who reads, or tell the entry of the reading more than their name."""
+CATCH_UP = 20_000  # entries that are copied before a search, at most
 
 MATCHED: Mapping[str, str] = {
     "suspend_partner": "partner",
@@ -98,10 +118,11 @@ class AdministrationOf:
         sealer: Callable[[SealStore], Sealer],
         issuer: str,
         signer: SigningKey,
+        instruments: Instruments | None = None,
     ) -> None:
         """`decider` gives the policies in force, whose purposes drafts are read with; `sealer` seals in a given store.
 
-        `signer` signs statements.
+        `signer` signs statements; without `instruments` nobody audits here.
         """
         self._database = database
         self._clock = clock
@@ -110,6 +131,7 @@ class AdministrationOf:
         self._sealer = sealer
         self._issuer = issuer
         self._signer = signer
+        self._instruments = instruments
         # Apart, so that no long reading keeps an emergency suspension waiting.
         self._acting = ThreadPoolExecutor(1, thread_name_prefix="desk")
         self._reading = ThreadPoolExecutor(2, thread_name_prefix="desk-reader")
@@ -130,10 +152,15 @@ class AdministrationOf:
     def _show(self, view: View) -> Shown:
         if view.name == "statement":
             return self._statement(view)
+        audited = AUDIT_VIEWS.get(view.name)
+        if audited is not None and self._instruments is not None:
+            self._instruments.follower.follow(CATCH_UP)
         with self._database.reading() as connection:
             decider = self._decider()
-            sight = Sight(connection, self._clock.now(), decider.policies.purposes, decider, replays=True)
-            return show(sight, view)
+            sight = Sight(
+                connection, self._clock.now(), decider.policies.purposes, decider, self._instruments, replays=True
+            )
+            return show(sight, view) if audited is None else audited(sight, view)
 
     def _statement(self, view: View) -> Shown:
         day, partner = agreements.day_of(view.path["date"]), view.path["partner"]
@@ -155,9 +182,10 @@ class AdministrationOf:
     def _perform(self, act: Act, submission: Submission) -> Outcome:
         draft = submission.drafts[0]
         try:
+            act = self._prepared(act)
             with self._database.sealing() as (connection, now):
                 decider = self._decider()
-                books = Books(connection, now, self._entropy, decider.policies.purposes)
+                books = Books(connection, now, self._entropy, decider.policies.purposes, self._instruments)
                 sight = Sight(connection, now, decider.policies.purposes, decider)
                 require_match(sight, act)
                 deed = ACTS[act.name](books, act)
@@ -181,6 +209,14 @@ class AdministrationOf:
                 return undone.outcome
             # Replayed or expired: the refusal is sealed by itself, for what it came with was rolled back.
             return self.refuse(submission, Refusal(Cause.MALFORMED_REQUEST), act)
+
+    def _prepared(self, act: Act) -> Act:
+        look = PREPARED.get(act.name)
+        if look is None:
+            return act
+        if self._instruments is not None:
+            self._instruments.follower.follow(CATCH_UP)
+        return with_changes(act, prepared=look(self._database, self._clock.now(), act))
 
     def refuse(self, submission: Submission, refusal: Refusal, act: Act) -> Outcome:
         """Seal the refusal of an act."""

@@ -9,15 +9,19 @@ from typing import Any
 import msgspec
 
 from gateway.errors import Cause
+from gateway.ledger.findings import RULES
 from gateway.partners.agreement import State
 from gateway.partners.approvals import Decision
-from gateway.verification import acts
-from gateway.web.administration import ROWS, VERIFY, Row
+from gateway.verification import acts, audit
+from gateway.web.administration import ROWS, VERIFY
+from gateway.web.audit import NDJSON
+from gateway.web.rows import Row
 from gateway.web.shapes import DIGEST, MILLISECONDS, UUID, WHOLE, Schema, closed, ref
 
 _BODIES = (
     acts.NewPartner, acts.Reason, acts.Suspension, acts.Objection, acts.Seen, acts.NewKey, acts.OwnKey, acts.Delivery,
-    acts.Payment, acts.NewAdministrator, acts.Nothing,
+    acts.Payment, acts.NewAdministrator, acts.Nothing, audit.NewAssignment, audit.NikSearch, audit.FindingNote,
+    audit.NewAccessRequest, audit.Withholding, audit.Closing, audit.NewIncident,
 )  # fmt: skip
 _ANSWERS: Mapping[str, str] = {
     "draft_agreement": "Drafted", "draft_version": "Drafted", "amend_draft": "Drafted", "statement": "StatementAnswer",
@@ -25,9 +29,17 @@ _ANSWERS: Mapping[str, str] = {
 _QUERY: Mapping[str, Schema] = {
     "cursor": {"type": "string", "maxLength": 200, "description": "`next` of the page before."},
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "description": "Items on a page; 50 by default."},
-    "state": {"enum": [each.value for each in Decision]},
+    "state": {"type": "string", "description": "Of proposals: " + ", ".join(Decision) + "; of findings: open, examining, "
+              "confirmed, dismissed."},
+    "purpose": {"type": "string", "description": "Asked for this purpose."},
+    "kind": {"type": "string", "description": "Of this kind; docs/ledger-entries.md."},
+    "outcome": {"type": "string", "description": "With this outcome: a status, a reason, or the slug of a refusal."},
+    "since": {"type": "string", "description": "From this moment (RFC 3339) or day in Asia/Jakarta on."},
+    "rule": {"enum": list(RULES)},
+    "seed": {"type": "string", "maxLength": 100, "description": "Whoever has it draws the same entries."},
+    "count": {"type": "integer", "minimum": 1, "maximum": 200, "description": "How many are drawn; 50 by default."},
     "partner": {"type": "string", "description": "Of this partner alone."},
-    "until": {"type": "string", "format": "date", "description": "What is due until this day."},
+    "until": {"type": "string", "description": "Until the end of this day in Asia/Jakarta, or this moment (RFC 3339)."},
 }
 _BODY = (Cause.MALFORMED_REQUEST, Cause.DIGEST_MISMATCH, Cause.BODY_TOO_LARGE, Cause.UNSUPPORTED_MEDIA_TYPE)
 
@@ -129,28 +141,34 @@ def _operation(row: Row, call: Callable[..., Schema], sealed: tuple[Cause, ...])
     causes = [*sealed, *_BODY]
     if names:
         causes.append(Cause.NOT_FOUND)
-    if row.method != "GET":
+    if not row.reads:
         causes.append(Cause.CONFLICT)
+    if row.scope.startswith("audit.") and row.tag == "audit":
+        causes.append(Cause.ASSIGNMENT_MISSING)
+    if row.body in (audit.NikSearch, audit.NewAccessRequest):
+        causes.append(Cause.NIK_FORMAT)
     if row.does in {"approve", "reject"}:
         causes.append(Cause.SAME_PERSON)
     listed = row.method == "GET" and "cursor" in row.query
     answer = _ANSWERS.get(row.does) or ("Listed" if listed else "Proposed" if row.status == 202 else "Told")  # noqa: PLR2004
-    tag = "agreement" if row.scope == VERIFY else "administration"
+    tag = "agreement" if row.scope == VERIFY else row.tag
     id = "".join(word.title() for word in row.does.split("_"))
-    prefix = "read" if row.method == "GET" else "do"
+    prefix = "read" if row.reads else "do"
     operation = call(tag, prefix + id, row.summary, answer, {}, causes)
-    operation["security"] = [{"oauth2": [row.scope], "dpop": []}]
+    operation["security"] = [{"oauth2": [scope], "dpop": []} for scope in (row.scope, row.also) if scope]
     operation["parameters"] += [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
     ] + [{"name": name, "in": "query", "required": False, "schema": dict(_QUERY[name])} for name in row.query]
-    if row.method != "GET" and names:
+    if not row.reads and names:
         operation["parameters"].append({"$ref": "#/components/parameters/IfMatch"})
     done = operation["responses"].pop("200")
-    if row.method != "GET":
+    if row.media == NDJSON:
+        done["content"] = {NDJSON.decode(): {"schema": {"type": "string", "description": "A line for the selection, then one an entry."}}}
+    if not row.reads:
         done["headers"] |= {"ETag": {"$ref": "#/components/headers/ETag"}}
     operation["responses"] = {str(row.status): done, **operation["responses"]}
     if row.body is not None:
         schema = ref("AgreementFields") if row.body is acts.Fields else ref(row.body.__name__)
         content = {"application/json": {"schema": schema}}
-        operation["requestBody"] = {"required": row.body is not acts.Nothing, "content": content}
+        operation["requestBody"] = {"required": row.body not in (acts.Nothing, audit.Closing), "content": content}
     return operation

@@ -6,7 +6,6 @@ The same table makes the routes and their part of the OpenAPI document.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,35 +15,23 @@ from litestar.types import Receive, Scope, Send
 
 from gateway.errors import Cause, Refused
 from gateway.oauth.client import Caller
-from gateway.verification import acts
+from gateway.verification import acts, audit
 from gateway.verification.acts import Act, View
 from gateway.verification.administration import request_of
 from gateway.verification.request import malformed
 from gateway.verification.seal import Sealed
+from gateway.web.audit import AUDIT_ROWS
 from gateway.web.calls import Calls
 from gateway.web.exchange import read_body
 from gateway.web.headers import Headers, check_digest
 from gateway.web.rooms import Rooms
+from gateway.web.rows import PAGED, Row
 
 READ, WRITE, APPROVE, VERIFY = "partners.read", "partners.write", "partners.approve", "nik.verify"
 MOST_QUERY = 2_000  # characters
+_OPTIONAL = (acts.Nothing, audit.Closing)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One call. `does` names an act, or with GET a view; `body` is what is sent; `status` what a success answers."""
-
-    method: str
-    path: str
-    scope: str
-    does: str
-    summary: str
-    body: Any = None
-    status: int = 200
-    query: tuple[str, ...] = field(default=())
-
-
-PAGED = ("cursor", "limit")
 ROWS: tuple[Row, ...] = (
     Row("GET", "/v1/partners", READ, "partners", "Partners", query=PAGED),
     Row("POST", "/v1/partners", WRITE, "register_partner", "Register a partner", acts.NewPartner, 201),
@@ -83,6 +70,7 @@ ROWS: tuple[Row, ...] = (
     Row("DELETE", "/v1/staff/{client_id}", WRITE, "dismiss_administrator", "Take a credential away at once"),
     Row("GET", "/v1/statements/{date}", VERIFY, "statement", "Signed statement of a day"),
     Row("POST", "/v1/keys", VERIFY, "rotate_key", "Rotate the own key, proven by the old and the new", acts.OwnKey, 201),
+    *AUDIT_ROWS,
 )  # fmt: skip
 
 
@@ -102,6 +90,7 @@ class AdministrationCalls(Calls):
 
         async def ask(id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:
             raw = b""
+            needed = row.also if row.also in caller.scopes else row.scope
             try:
                 raw = await read_body(receive, headers.content_length)
                 if headers.content_digest:
@@ -109,18 +98,18 @@ class AdministrationCalls(Calls):
                 body, asked = _body(row, headers, raw), _query(row, query)
             except Refused as refused:
                 told = request_of(row.method, target, query, raw.decode("utf-8", "replace"))
-                return await self._rooms.administration.refuse(id, caller, tongue, row.scope, told, refused.refusal)
+                return await self._rooms.administration.refuse(id, caller, tongue, needed, told, refused.refusal)
             told = request_of(row.method, target, query, msgspec.to_builtins(body))
             path = _parameters(row.path, target)
-            if row.method == "GET":
+            if row.reads:
                 own = {"partner": caller.partner} if row.scope == VERIFY else {}
-                view = View(row.does, {**own, **path}, asked)
-                return await self._rooms.administration.read(id, caller, tongue, row.scope, told, lambda: view)
+                view = View(row.does, {**own, **path}, asked, body)
+                return await self._rooms.administration.read(id, caller, tongue, needed, told, lambda: view)
 
             def make(person: str) -> Act:
                 return Act(row.does, path, body, person, headers.if_match, caller.client_id)
 
-            return await self._rooms.administration.act(id, caller, tongue, row.scope, told, make)
+            return await self._rooms.administration.act(id, caller, tongue, needed, told, make)
 
         await self.exchange(scope, receive, send, row.method, target, ask, label=row.path)
 
@@ -136,7 +125,7 @@ def _parameters(template: str, path: str) -> dict[str, str]:
 
 def _body(row: Row, headers: Headers, raw: bytes) -> Any:  # noqa: ANN401  what the row says
     """The body as the row wants it. Raises Refused(MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE)."""
-    if row.body is None or (row.body is acts.Nothing and not raw.strip()):
+    if row.body is None or (row.body in _OPTIONAL and not raw.strip()):
         if raw.strip() and row.body is None:
             raise Refused(Cause.MALFORMED_REQUEST, members=["body"])
         return None

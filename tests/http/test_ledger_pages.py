@@ -82,7 +82,7 @@ def test_a_tile_is_served_as_the_specification_says(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["0/x001/234/067", "0/999", "1/000", "5/000.p/1", "0/000.p/0", "0/000.p/256", "0/0", "00/000", "0/000/", "0/x000/000", "64/000",
+    ["0/x001/234/067", "0/999", "1/000", "5/000.p/1", "0/000.p/0", "0/000.p/256", "0/0", "00/000", "0/x000/000", "64/000",
      "entries/000", "entries/000.p/1", "data/000", "-1/000", "0/000.p", "0/000.p/1/2", "0/%30%30%30.p/01", "x", "0/000.p/1%20"],
 )  # fmt: skip
 def test_a_tile_that_is_none_is_not_found(gateway: Gateway, path: str) -> None:
