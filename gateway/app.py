@@ -481,11 +481,12 @@ async def _watch(watch: Watch) -> None:
 
 async def _follow(follower: Follower) -> None:
     """Keep what the log is searched by up to the log, a little at a time, so that the seal is not kept waiting."""
+    pause: float = FOLLOW_EVERY
     while True:
-        await asyncio.sleep(FOLLOW_EVERY)
+        await asyncio.sleep(pause)
         try:
-            while await asyncio.to_thread(follower.follow, FOLLOW_MOST) == FOLLOW_MOST:
-                await asyncio.sleep(FOLLOW_PAUSE)
+            copied = await asyncio.to_thread(follower.follow, FOLLOW_MOST)
+            pause = FOLLOW_PAUSE if copied == FOLLOW_MOST else FOLLOW_EVERY
         except GatewayError as fault:
             _log.warning("the search copy of the log could not follow it", reason=str(fault))
 

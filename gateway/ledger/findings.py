@@ -144,11 +144,13 @@ def _enumeration(now: _Day, past: Sequence[_Day]) -> _Made | None:
     return (
         "enumeration",
         {
-            "id": f"{count} dari {asked} pertanyaan ({share}) memakai NIK yang tidak ada; biasanya {normal}. Mungkin NIK dicoba-coba berurutan.",
-            "en": f"{count} of {asked} questions ({share}) named a NIK that nobody has; usual is {normal}. NIKs may be tried one after another.",
+            "id": f"{count} dari {asked} pertanyaan ({share}) memakai NIK yang tidak ada; biasanya {normal}. "
+            "Mungkin NIK dicoba-coba berurutan.",
+            "en": f"{count} of {asked} questions ({share}) named a NIK that nobody has; usual is {normal}. "
+            "NIKs may be tried one after another.",
         },
         now.unknown,
-    )  # fmt: skip
+    )
 
 
 def _guessing(now: _Day, past: Sequence[_Day]) -> _Made | None:
@@ -162,11 +164,13 @@ def _guessing(now: _Day, past: Sequence[_Day]) -> _Made | None:
     return (
         "guessing",
         {
-            "id": f"Data {len(tried)} penduduk ditebak salah {_GUESSES} kali atau lebih dalam sehari; {len(now.spent)} pertanyaan ditolak karena batas percobaan habis.",
-            "en": f"The claims of {len(tried)} residents were guessed wrongly {_GUESSES} times or more in a day; {len(now.spent)} questions were refused as their attempt budget was spent.",
+            "id": f"Data {len(tried)} penduduk ditebak salah {_GUESSES} kali atau lebih dalam sehari; "
+            f"{len(now.spent)} pertanyaan ditolak karena batas percobaan habis.",
+            "en": f"The claims of {len(tried)} residents were guessed wrongly {_GUESSES} times or more in a day; "
+            f"{len(now.spent)} questions were refused as their attempt budget was spent.",
         },
         entries,
-    )  # fmt: skip
+    )
 
 
 def _drift(now: _Day, past: Sequence[_Day]) -> _Made | None:
@@ -186,11 +190,13 @@ def _drift(now: _Day, past: Sequence[_Day]) -> _Made | None:
             return (
                 "purpose_drift",
                 {
-                    "id": f"Tujuan {purpose} dipakai untuk {shown} pertanyaan; biasanya {normal}. Mungkin dipakai menggantikan tujuan lain.",
-                    "en": f"The purpose {purpose} was named in {shown} of the questions; usual is {normal}. It may stand in for another purpose.",
+                    "id": f"Tujuan {purpose} dipakai untuk {shown} pertanyaan; biasanya {normal}. "
+                    "Mungkin dipakai menggantikan tujuan lain.",
+                    "en": f"The purpose {purpose} was named in {shown} of the questions; usual is {normal}. "
+                    "It may stand in for another purpose.",
                 },
                 entries,
-            )  # fmt: skip
+            )
     return None
 
 

@@ -109,7 +109,7 @@ class _UndoneError(Exception):
 class AdministrationOf:
     """Administration in one database; see `verification.acts.Desk`."""
 
-    def __init__(  # noqa: PLR0913  what administration reaches
+    def __init__(  # noqa: PLR0913, PLR0917  what administration reaches
         self,
         database: Database,
         clock: Clock,

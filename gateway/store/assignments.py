@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from gateway.clock import DAY, jakarta_date, jakarta_midnight, rfc3339_seconds, uuid7
+from gateway.clock import DAY, jakarta_date, jakarta_midnight, rfc3339_seconds
 from gateway.errors import Cause, Refused
 from gateway.ledger.entry import Kind
 from gateway.partners.approvals import Approval

@@ -1,4 +1,4 @@
-"""What does an auditor see of the log? Entries by filter, by resident and by lot, with proofs; and findings. Each under an assignment.
+"""What does an auditor see of the log, under an assignment? Entries by filter, resident or lot, with proofs; and findings.
 
 Every view tells its own entry what was searched for: filters, the assignment, and of a NIK its keyed tag alone.
 """
@@ -233,7 +233,7 @@ def export(sight: Sight, view: View) -> Shown:
         tree = moment.tree(size)
         for each in shown:
             leaf, private = rows[each.index]
-            proof = [b64(hash) for hash in tree.inclusion(each.index)]
+            proof = [b64(beside) for beside in tree.inclusion(each.index)]
             hidden = None if private is None else b64u(private)
             lines.append(_encode({"index": each.index, "leaf": leaf.decode(), "private": hidden, "proof": proof}))
     raw = b"".join(line + b"\n" for line in lines)

@@ -245,7 +245,7 @@ def find(connection: Connection, wanted: Filter, most: int) -> list[Found]:
     return [_found(row, facets[row[1]]) for row in rows[:most]]
 
 
-def find_subject(
+def find_subject(  # noqa: PLR0913  whom, in which stretch, of whom
     connection: Connection, tags: Sequence[bytes], first: int, end: int, most: int, partners: tuple[str, ...] | None = None
 ) -> list[Found]:
     """The first `most` entries about a resident, named by every live version of the tag; of these partners alone, if named."""

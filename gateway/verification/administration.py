@@ -126,7 +126,7 @@ def _admit(caller: Caller, standing: Standing, scope: str) -> str:
     standing.validity.admit(caller.token_id, caller.key, caller.issued)
     if scope not in caller.scopes or scope not in standing.client.scopes:
         raise Refused(Cause.INSUFFICIENT_SCOPE, scope=scope)
-    if scope.startswith(("partners.", "audit.")) and not standing.client.person:
+    if scope.startswith(("partners.", "audit.", "register.diagnose")) and not standing.client.person:
         raise Refused(Cause.INSUFFICIENT_SCOPE, scope=scope)
     return standing.client.person
 

@@ -163,7 +163,8 @@ def _operation(row: Row, call: Callable[..., Schema], sealed: tuple[Cause, ...])
         operation["parameters"].append({"$ref": "#/components/parameters/IfMatch"})
     done = operation["responses"].pop("200")
     if row.media == NDJSON:
-        done["content"] = {NDJSON.decode(): {"schema": {"type": "string", "description": "A line for the selection, then one an entry."}}}
+        lines = {"type": "string", "description": "A line for the selection, then one for each entry."}
+        done["content"] = {NDJSON.decode(): {"schema": lines}}
     if not row.reads:
         done["headers"] |= {"ETag": {"$ref": "#/components/headers/ETag"}}
     operation["responses"] = {str(row.status): done, **operation["responses"]}

@@ -111,7 +111,7 @@ class AdministrationCalls(Calls):
 
             return await self._rooms.administration.act(id, caller, tongue, needed, told, make)
 
-        await self.exchange(scope, receive, send, row.method, target, ask, label=row.path)
+        await self.exchange(scope, receive, send, row.method, target, ask, label=row.path, media=row.media)
 
     async def _nothing(self, *_: Any) -> Sealed:  # noqa: ANN401  never asked: the method is refused before
         raise Refused(Cause.METHOD_NOT_ALLOWED)

@@ -22,7 +22,7 @@ class Month:
     """Thirty days of 24 partners, of which some misbehave on days that are labelled."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
+        self.chance = random.Random(seed)  # noqa: S311  made again by its seed, and no secret
         self.entries: list[Seen] = []
         self.labels: set[Label] = set()
         self.windows: dict[str, str] = {}
@@ -74,7 +74,9 @@ class Month:
         for _ in range(count):
             self._add(name, day, 21.2, "answer", PURPOSES[0], "active", self.chance.randbytes(16))
 
-    def _strike(self, attack: str, name: str, day: date, usual: int, force: float) -> None:
+    def _strike(  # noqa: C901  one case for each rule
+        self, attack: str, name: str, day: date, usual: int, force: float
+    ) -> None:
         chance = self.chance
         if attack == "enumeration":
             for _ in range(int(usual * 0.35 * force)):
@@ -97,7 +99,9 @@ class Month:
             for _ in range(int(usual * 2.5 * force)):
                 self._ask(name, day, (0.015, 0.04), [0.65, 0.15])
 
-    def _add(self, name: str, day: date, hour: float, kind: str, purpose: str, outcome: str, tag: bytes) -> None:
+    def _add(  # noqa: PLR0913  the members of an entry
+        self, name: str, day: date, hour: float, kind: str, purpose: str, outcome: str, tag: bytes
+    ) -> None:
         at = jakarta_midnight(day) + int(hour * HOUR) + self.chance.randrange(SECOND)
         self.entries.append(Seen(0, at, name, kind, purpose, outcome, tag))
 
