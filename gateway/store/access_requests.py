@@ -18,16 +18,16 @@ from gateway.keyring.keys import b64u
 from gateway.ledger.entry import Kind
 from gateway.nik import Nik
 from gateway.partners.approvals import person as same
-from gateway.store.audit import instruments, items_of
+from gateway.store.audit import instruments, items_of, rows_of
 from gateway.store.deeds import Books, Deed
 from gateway.store.engine import put_many
-from gateway.store.search import find_subject, followed
+from gateway.store.search import Found, find_subject, followed
 from gateway.store.tables import access_requests, partners, withheld
 from gateway.store.views import MOST, PAGE, Sight, page
 from gateway.verification.acts import Act, Shown, View
 
 CLOCK = 72 * HOUR
-_ASKED = frozenset({Kind.ANSWER, Kind.REFUSAL, Kind.REPEAT, Kind.READ})
+_ASKED = frozenset({Kind.ANSWER, Kind.REFUSAL, Kind.REPEAT, Kind.READ, Kind.ACCESS_REQUEST})
 
 
 def _binding(id: str) -> bytes:
@@ -126,7 +126,9 @@ def show_request(sight: Sight, view: View) -> Shown:
     names = {each.id: each.name for each in connection.execute(select(partners.c.id, partners.c.name))}
     shown: list[dict[str, Any]] = []
     kept: Counter[str] = Counter()
-    for item in items_of(connection, [each for each in page_of if each.kind in _ASKED]):
+    asked = [each for each in page_of if each.kind in _ASKED]
+    own = _own_entries(connection, row.id, asked)
+    for item in items_of(connection, [each for each in asked if each.index not in own]):
         basis = bases.get(("entry", item["id"])) or bases.get(("purpose", item["purpose"]))
         if basis:
             kept[basis] += 1
@@ -140,6 +142,13 @@ def show_request(sight: Sight, view: View) -> Shown:
     left = [{"basis": basis, "entries": count} for basis, count in sorted(kept.items())]
     following = str(page_of[-1].index) if len(found) > limit else None
     return Shown({**document, "entries": shown, "withheld": left, "next": following}, private=told)
+
+
+def _own_entries(connection: Connection, id: str, found: list[Found]) -> set[int]:
+    """The entries of this very request: no track record begins with itself. Earlier requests stay: who opened them asked, too."""
+    rows = rows_of(connection, [each.index for each in found if each.kind == Kind.ACCESS_REQUEST])
+    needle = f'"request":"{id}"'.encode()
+    return {index for index, (_, private) in rows.items() if private is not None and needle in private}
 
 
 def list_requests(sight: Sight, view: View) -> Shown:

@@ -62,6 +62,7 @@ ACTS: Mapping[str, Callable[[Books, Act], Deed]] = {
     "withhold": access_requests.withhold,
     "close_access_request": access_requests.close,
     "record_incident": incidents.record_incident,
+    "note_notice": incidents.note_notice,
 }
 """Everything that can be done, by name."""
 

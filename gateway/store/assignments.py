@@ -109,7 +109,13 @@ def end(books: Books, act: Act) -> Deed:
     if found.ended_at:
         raise Refused(Cause.CONFLICT, fault="it has ended already")
     books.connection.execute(update(assignments).where(assignments.c.id == found.id).values(ended_at=books.now))
-    private = {"change": "unassign", "assignment": found.id, "auditor": found.auditor, "before": "in_force", "after": ""}
+    private = {
+        "change": "unassign",
+        "assignment": found.id,
+        "auditor": found.auditor,
+        "before": "in_force",
+        "after": "",
+    }
     return Deed(Kind.AUDIT, {"assignment": found.id, "state": "ended"}, private)
 
 
@@ -130,7 +136,13 @@ def all_assignments(connection: Connection, auditor: str = "") -> list[Assignmen
 
 
 def require(  # noqa: PLR0913  what is to be read
-    connection: Connection, auditor: str, now: int, *, partner: str = "", since: int | None = None, until: int | None = None
+    connection: Connection,
+    auditor: str,
+    now: int,
+    *,
+    partner: str = "",
+    since: int | None = None,
+    until: int | None = None,
 ) -> Assignment:
     """The newest assignment in force that covers this. Raises Refused(ASSIGNMENT_MISSING)."""
     for held in reversed(all_assignments(connection, auditor)):
@@ -147,6 +159,12 @@ def require(  # noqa: PLR0913  what is to be read
 
 def _assignment(row: Any) -> Assignment:  # noqa: ANN401  a row
     return Assignment(
-        row.id, row.auditor, row.letter, tuple(json.loads(row.partners)), row.since, row.until, row.expires, row.ended_at
+        row.id,
+        row.auditor,
+        row.letter,
+        tuple(json.loads(row.partners)),
+        row.since,
+        row.until,
+        row.expires,
+        row.ended_at,
     )
-

@@ -219,7 +219,9 @@ def export(sight: Sight, view: View) -> Shown:
     size = Checkpoint.parse(note.partition("\n\n")[0] + "\n").size
     limit = _limit(view, 500, 1_000)
     stretch = bound.filter
-    covered = Filter(stretch.partners, stretch.first, min(stretch.end, size), stretch.kind, stretch.purpose, stretch.outcome)
+    covered = Filter(
+        stretch.partners, stretch.first, min(stretch.end, size), stretch.kind, stretch.purpose, stretch.outcome
+    )
     found = find(sight.connection, covered, limit + 1)
     shown = found[:limit]
     following = str(shown[-1].index) if len(found) > limit else None
@@ -369,7 +371,11 @@ def note_finding(books: Books, act: Act) -> Deed:
     finding: Finding = act.prepared
     connection, body = books.connection, act.body
     row = connection.execute(select(finding_notes).where(finding_notes.c.id == finding.id)).one_or_none()
-    before = {"owner": row.owner, "state": row.state, "note": row.note} if row else {"owner": "", "state": "open", "note": ""}
+    before = (
+        {"owner": row.owner, "state": row.state, "note": row.note}
+        if row
+        else {"owner": "", "state": "open", "note": ""}
+    )
     given = {name: getattr(body, name) for name in before if isinstance(getattr(body, name), str)}
     if not given:
         raise Refused(Cause.MALFORMED_REQUEST, members=["owner", "note", "state"])

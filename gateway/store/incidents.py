@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from gateway.clock import HOUR, rfc3339_seconds, uuid7
 from gateway.errors import Cause, Refused
@@ -48,7 +48,10 @@ def _affected(connection: Connection, wanted: Filter) -> int:
     told = [id for id, facet in facets.items() if facet[1] == Kind.ANSWER and facet[3] != "unknown"]
     columns = search_entries.c
     query = select(func.count(columns.subject.distinct())).where(
-        columns.facet.in_(told), columns.leaf_index >= wanted.first, columns.leaf_index < wanted.end, columns.subject != b""
+        columns.facet.in_(told),
+        columns.leaf_index >= wanted.first,
+        columns.leaf_index < wanted.end,
+        columns.subject != b"",
     )
     return int(connection.execute(query).scalar_one()) if told else 0
 
@@ -58,7 +61,7 @@ def record_incident(books: Books, act: Act) -> Deed:
     since, until, affected = act.prepared
     body, id = act.body, uuid7(books.now, books.entropy)
     who = sorted(set(body.partners))
-    row = (id, body.description, json.dumps(who), since, until, affected, act.person, books.now)
+    row = (id, body.description, json.dumps(who), since, until, affected, act.person, books.now, 0, "")
     put_many(books.connection, incidents, [row])
     due = rfc3339_seconds(books.now + CLOCK)
     private = {"change": "incident", "incident": id, "partners": who, "affected": affected, "notice_due_at": due}
@@ -66,12 +69,28 @@ def record_incident(books: Books, act: Act) -> Deed:
     return Deed(Kind.INCIDENT, answer, private, status=201, link=f"/v1/incidents/{id}")
 
 
+def note_notice(books: Books, act: Act) -> Deed:
+    """`POST /v1/incidents/{id}/notified`: the clock stops."""
+    connection, id = books.connection, act.path["id"]
+    row = connection.execute(select(incidents).where(incidents.c.id == id)).one_or_none()
+    if row is None:
+        raise Refused(Cause.NOT_FOUND)
+    if row.notified_at:
+        raise Refused(Cause.CONFLICT, fault="the notice was given already")
+    given = {"notified_at": books.now, "notice": act.body.reference}
+    connection.execute(update(incidents).where(incidents.c.id == id).values(**given))
+    late = books.now > row.recorded_at + CLOCK
+    private = {"change": "incident_notified", "incident": id, "notice": act.body.reference, "late": late}
+    return Deed(Kind.INCIDENT, {"id": id, "notified_at": rfc3339_seconds(books.now), "late": late}, private)
+
+
 def _item(row: Any, now: int) -> dict[str, Any]:  # noqa: ANN401  a row
     return {
         "id": row.id, "description": row.description, "partners": json.loads(row.partners),
         "since": rfc3339_seconds(row.since), "until": rfc3339_seconds(row.until), "affected": row.affected,
         "recorded_by": row.person, "recorded_at": rfc3339_seconds(row.recorded_at),
-        "notice_due_at": rfc3339_seconds(row.recorded_at + CLOCK), "overdue": now > row.recorded_at + CLOCK,
+        "notice_due_at": rfc3339_seconds(row.recorded_at + CLOCK), "overdue": (row.notified_at or now) > row.recorded_at + CLOCK,
+        "notified_at": rfc3339_seconds(row.notified_at) if row.notified_at else None, "notice": row.notice or None,
     }  # fmt: skip
 
 

@@ -211,7 +211,11 @@ def facets_of(connection: Connection, wanted: Filter) -> dict[int, Facet]:
     """The facets that a filter covers, by id."""
     columns = search_facets.c
     query = select(search_facets).where(columns.partner.in_(wanted.partners))
-    for column, value in ((columns.kind, wanted.kind), (columns.purpose, wanted.purpose), (columns.outcome, wanted.outcome)):
+    for column, value in (
+        (columns.kind, wanted.kind),
+        (columns.purpose, wanted.purpose),
+        (columns.outcome, wanted.outcome),
+    ):
         if value:
             query = query.where(column == value)
     rows = connection.execute(query.order_by(columns.id))
@@ -246,7 +250,12 @@ def find(connection: Connection, wanted: Filter, most: int) -> list[Found]:
 
 
 def find_subject(  # noqa: PLR0913  whom, in which stretch, of whom
-    connection: Connection, tags: Sequence[bytes], first: int, end: int, most: int, partners: tuple[str, ...] | None = None
+    connection: Connection,
+    tags: Sequence[bytes],
+    first: int,
+    end: int,
+    most: int,
+    partners: tuple[str, ...] | None = None,
 ) -> list[Found]:
     """The first `most` entries about a resident, named by every live version of the tag; of these partners alone, if named."""
     columns = search_entries.c

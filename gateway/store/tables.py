@@ -384,4 +384,6 @@ incidents = Table(
     Column("affected", BigInteger, nullable=False),
     Column("person", Text, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
+    Column("notified_at", BigInteger, nullable=False),  # 0 until the notice was given
+    Column("notice", Text, nullable=False),  # its number
 )

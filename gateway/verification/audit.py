@@ -68,3 +68,9 @@ class NewIncident(Struct, frozen=True, forbid_unknown_fields=True):
     since: _Moment
     until: _Moment
     partners: _Partners
+
+
+class Notice(Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/incidents/{id}/notified`: the number of the notice to the residents and the authority."""
+
+    reference: Line

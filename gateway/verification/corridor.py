@@ -33,7 +33,7 @@ from gateway.verification.standing import Directory, Reading, Standing
 from gateway.verification.turnstile import Turnstile
 
 Kin = tuple[Any, ...]
-"""What two questions of one call have in common when they are decided alike."""
+"""What two questions of one batch have in common when they are decided alike: who asks, what for, and what is sent."""
 Permitted = tuple[Agreement, PurposeTerms, Permit, tuple[Agreement, ...], Mapping[str, Any]]
 """(agreement, its terms for the purpose, permit, agreements asked on behalf of, what the private part begins with)."""
 CHUNK = 50  # questions compared before others get a turn
@@ -112,7 +112,8 @@ class Corridor:
     async def _settle(self, calls: Sequence[tuple[Call, Standing]]) -> list[Outcome]:
         """Steps 3 to 7 for a batch of calls."""
         now = self._clock.now()
-        decided = [self._decide(call, standing, now) for call, standing in calls]  # 3, 4
+        settled: dict[Kin, Permitted] = {}
+        decided = [self._decide(call, standing, now, settled) for call, standing in calls]  # 3, 4
         drafts = await self._compare([each for outcomes in decided for each in outcomes], now)  # 5, 6
         submissions, at = [], 0
         for (call, standing), outcomes in zip(calls, decided, strict=True):
@@ -121,7 +122,7 @@ class Corridor:
             submissions.append(self._submission(call, standing, own, outcomes))
         return await self._sealing.seal(submissions)  # 7
 
-    def _decide(self, call: Call, standing: Standing, now: int) -> list[Decided | Draft]:
+    def _decide(self, call: Call, standing: Standing, now: int, settled: dict[Kin, Permitted]) -> list[Decided | Draft]:
         call.signed = True
         try:
             standing.validity.admit(call.caller.token_id, call.caller.key, call.caller.issued)
@@ -130,7 +131,6 @@ class Corridor:
         if call.refusal is not None:
             return [self._draft(call, call.raw, None, call.refusal)]
         outcomes: list[Decided | Draft] = []
-        settled: dict[Kin, Permitted] = {}
         for asked in call.asked:
             if isinstance(asked.question, Refusal):
                 outcomes.append(self._draft(call, asked.raw, asked.ref, asked.question))
@@ -144,13 +144,23 @@ class Corridor:
     def _permit(  # noqa: PLR0913
         self, call: Call, standing: Standing, asked: Asked, question: Question, now: int, settled: dict[Kin, Permitted]
     ) -> Decided:
-        """Steps 3 and 4 for one question; questions of one call that differ only in the resident are decided once."""
+        """Steps 3 and 4 for one question; questions that differ only in the resident are decided once a batch."""
         nik = Nik.parse(question.nik or "")
-        kin = (question.purpose, tuple(question.claims), question.consent, _members(question), question.on_behalf_of)
+        kin = (
+            id(standing),
+            call.caller.token_id,
+            call.caller.address,
+            question.purpose,
+            tuple(question.claims),
+            question.consent,
+            _members(question),
+            question.on_behalf_of,
+        )
         found = settled.get(kin)
         if found is None:
             found = settled[kin] = self._decide_kin(call, standing, question, now)
         agreement, terms, permit, behalf, private = found
+        call.signed = agreement.signed_answers
         nonce = self._entropy.bytes(32)
         context = _context(question)
         return Decided(

@@ -1,6 +1,6 @@
 """Which calls go through the corridor together? Those that arrive while others are under way wait, and go as one batch.
 
-Single requests before batches; fair among clients; a bounded queue: a predicted wait over 250 ms is refused at once.
+Single requests beside calls of many, never behind them; fair among clients; a bounded queue: a predicted wait over 250 ms is refused at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from gateway.clock import SECOND, Clock
 from gateway.errors import CallerGone, Cause, Refused
 
 MOST = 128  # questions in one batch of single requests
-LANES = 1  # batches under way at once: with two each is half as large, and what a batch costs is not shared
 PATIENCE = SECOND // 4
 _SMOOTHING = 0.1
 
@@ -41,7 +40,9 @@ class Turnstile:
         self._batches: OrderedDict[str, deque[Ticket]] = OrderedDict()
         self._waiting = 0  # questions that wait
         self._pace = 100.0  # microseconds a question, measured
-        self._under_way: set[asyncio.Task[None]] = set()
+        # One batch of singles and one call of many at once: more would be smaller, and what a batch costs not shared.
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._opening = False
         self._ended = 0
 
     async def enter(self, client: str, size: int, call: Any, gone: Callable[[], bool]) -> Any:  # noqa: ANN401
@@ -56,35 +57,33 @@ class Turnstile:
             queue = lane[client] = deque()
         queue.append(ticket)
         self._waiting += size
-        # Not at once: whoever else is ready in this turn of the loop shall go with the same batch.
-        asyncio.get_running_loop().call_soon(self._open)
+        if not self._opening:
+            # Not at once: whoever else is ready in this turn of the loop shall go with the same batch.
+            self._opening = True
+            asyncio.get_running_loop().call_soon(self._open)
         return await ticket.outcome
 
     def _open(self) -> None:
-        while len(self._under_way) < LANES and (batch := self._take()):
-            task = asyncio.create_task(self._pass(batch))
-            self._under_way.add(task)
-            task.add_done_callback(self._close)
+        self._opening = False
+        for name, lane, most in (("singles", self._singles, MOST), ("batches", self._batches, 1)):
+            if lane and name not in self._under_way:
+                task = self._under_way[name] = asyncio.create_task(self._pass(self._take(lane, most)), name=name)
+                task.add_done_callback(self._close)
 
     def _close(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        del self._under_way[task.get_name()]
         self._open()
 
-    def _take(self) -> list[Ticket]:
-        """The next batch: singles in turn, one a client and round; else one whole call of many questions."""
-        batch: list[Ticket] = []
-        while self._singles and len(batch) < MOST:
-            client, queue = self._singles.popitem(last=False)
-            batch.append(queue.popleft())
+    def _take(self, lane: OrderedDict[str, deque[Ticket]], most: int) -> list[Ticket]:
+        """The next batch of a lane: up to `most` calls, one a client and round."""
+        taken: list[Ticket] = []
+        while lane and len(taken) < most:
+            client, queue = lane.popitem(last=False)
+            taken.append(queue.popleft())
             if queue:
-                self._singles[client] = queue
-        if not batch and self._batches:
-            client, queue = self._batches.popitem(last=False)
-            batch.append(queue.popleft())
-            if queue:
-                self._batches[client] = queue
-        self._waiting -= sum(ticket.size for ticket in batch)
-        return batch
+                lane[client] = queue
+        self._waiting -= sum(ticket.size for ticket in taken)
+        return taken
 
     async def _pass(self, batch: list[Ticket]) -> None:
         here: list[Ticket] = []

@@ -22,6 +22,7 @@ _BODIES = (
     acts.NewPartner, acts.Reason, acts.Suspension, acts.Objection, acts.Seen, acts.NewKey, acts.OwnKey, acts.Delivery,
     acts.Payment, acts.NewAdministrator, acts.Nothing, audit.NewAssignment, audit.NikSearch, audit.FindingNote,
     audit.NewAccessRequest, audit.Withholding, audit.Closing, audit.NewIncident,
+    audit.Notice,
 )  # fmt: skip
 _ANSWERS: Mapping[str, str] = {
     "draft_agreement": "Drafted", "draft_version": "Drafted", "amend_draft": "Drafted", "statement": "StatementAnswer",
@@ -29,8 +30,10 @@ _ANSWERS: Mapping[str, str] = {
 _QUERY: Mapping[str, Schema] = {
     "cursor": {"type": "string", "maxLength": 200, "description": "`next` of the page before."},
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "description": "Items on a page; 50 by default."},
-    "state": {"type": "string", "description": "Of proposals: " + ", ".join(Decision) + "; of findings: open, examining, "
-              "confirmed, dismissed."},
+    "state": {
+        "type": "string",
+        "description": "Of proposals: " + ", ".join(Decision) + "; of findings: open, examining, confirmed, dismissed.",
+    },
     "purpose": {"type": "string", "description": "Asked for this purpose."},
     "kind": {"type": "string", "description": "Of this kind; docs/ledger-entries.md."},
     "outcome": {"type": "string", "description": "With this outcome: a status, a reason, or the slug of a refusal."},

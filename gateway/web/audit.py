@@ -39,5 +39,7 @@ AUDIT_ROWS: tuple[Row, ...] = (
           audit.Closing, also=DIAGNOSE),
     _desk("GET", "/v1/incidents", NOTE, "incidents", "Personal-data incidents", query=PAGED, also=SEE),
     _desk("POST", "/v1/incidents", NOTE, "record_incident", "Record a personal-data incident", audit.NewIncident, 201, also=WRITE),
+    _desk("POST", "/v1/incidents/{id}/notified", NOTE, "note_notice", "Write down that the notice was given",
+          audit.Notice, also=WRITE),
     _desk("GET", "/v1/incidents/{id}", NOTE, "incident", "One incident, with its clock", also=SEE),
 )  # fmt: skip

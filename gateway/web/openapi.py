@@ -79,6 +79,8 @@ def document() -> Schema:
             {"name": "verification", "description": "Verifikasi NIK"},
             {"name": "agreement", "description": "Perjanjian kerja sama dan pemakaian kuota"},
             {"name": "administration", "description": "Administrasi lembaga pengguna, dua orang untuk yang memperluas"},
+            {"name": "audit", "description": "Pemeriksaan jejak audit, hanya dengan surat tugas"},
+            {"name": "residents", "description": "Hak akses penduduk dan insiden data pribadi"},
             {"name": "oauth", "description": "Token akses"},
             {"name": "public", "description": "Answered to anybody: says nothing of anybody"},
             {"name": "operation", "description": "Kesehatan dan metrik"},

@@ -17,7 +17,7 @@ from deployment import SINGLE, Deployment, Line, Partner, jcs
 
 from gateway.clock import SECOND
 from gateway.errors import Cause, Refused
-from gateway.verification.turnstile import LANES, MOST, Turnstile
+from gateway.verification.turnstile import MOST, Turnstile
 
 
 class Watch:
@@ -73,7 +73,7 @@ def test_too_long_a_wait_is_refused_at_once() -> None:
             assert isinstance(fault, Refused)
             assert fault.refusal.cause is Cause.OVERLOADED
             assert int(str(fault.refusal.facts["retry_after"])) >= 1
-        predicted = (len(waiting) - LANES * MOST) * 2000
+        predicted = (len(waiting) - MOST) * 2000
         assert predicted <= SECOND // 4 + MOST * 2000, "nobody was let in to wait for longer"
         counter.open.set()
         assert len(await asyncio.gather(*waiting)) + len(refused) == 1000
@@ -93,7 +93,7 @@ def test_flood_of_one_client_delays_nobody() -> None:
         await asyncio.sleep(0)
         counter.open.set()
         await asyncio.gather(*flood, other)
-        assert "other" in [call for batch in counter.batches[: LANES + 1] for call in batch]
+        assert "other" in [call for batch in counter.batches[:2] for call in batch]
 
     asyncio.run(run())
 
@@ -116,7 +116,7 @@ async def _lines_to_one_worker(node: Deployment, count: int) -> list[Line]:
 @pytest.mark.parametrize("node", ["sqlite"], indirect=True)
 def test_who_has_gone_is_not_sealed(node: Deployment) -> None:
     """A call whose caller left before the seal has no entry and costs nothing; those who stayed have theirs."""
-    staying = LANES + 2
+    staying = 3
 
     async def run() -> list[int]:
         partner = await Partner(node).log_in()

@@ -80,14 +80,19 @@ def test_nobody_searches_without_an_assignment(audit) -> None:
     assert (taken.status_code, taken.json()["state"]) == (200, "ended")
     for path in ("/v1/ledger/entries", "/v1/ledger/sample?seed=1", "/v1/ledger/export", "/v1/ledger/findings"):
         assert slug(audit.get(path)) == "assignment-missing", path
-    assert slug(audit.auditor.call("POST", "/v1/ledger/search-nik", {"nik": "7402154505909001"})) == "assignment-missing"
+    assert (
+        slug(audit.auditor.call("POST", "/v1/ledger/search-nik", {"nik": "7402154505909001"})) == "assignment-missing"
+    )
 
 
 def test_an_assignment_takes_two_persons_and_neither_is_the_auditor(audit) -> None:
     """Its proposer cannot approve it, it has an end, and it names partners and an auditor that there are."""
     proposed = audit.assign()
     assert proposed.status_code == 202
-    assert slug(audit.office.approve(proposed.json(), by=audit.office.registrar)) in ("insufficient-scope", "same-person")
+    assert slug(audit.office.approve(proposed.json(), by=audit.office.registrar)) in (
+        "insufficient-scope",
+        "same-person",
+    )
     for changes in (
         {"partners": ["nobody-known"]}, {"auditor": "Demo Registrar"}, {"expires": day(-1)}, {"expires": day(900)},
         {"since": day(3), "until": day(1)}, {"since": "2026-13-01"}, {"letter": ""},
@@ -108,7 +113,9 @@ def test_a_search_finds_what_was_asked_and_is_itself_found(audit) -> None:
         reply = audit.get(f"{path}&limit=3{cursor}")
         assert reply.status_code == 200, reply.text
         page = reply.json()
-        assert all((each["partner"], each["kind"], each["outcome"]) == ("bpjs", "answer", "active") for each in page["items"])
+        assert all(
+            (each["partner"], each["kind"], each["outcome"]) == ("bpjs", "answer", "active") for each in page["items"]
+        )
         ids += [each["id"] for each in page["items"]]
         if page["next"] is None:
             break
@@ -117,7 +124,9 @@ def test_a_search_finds_what_was_asked_and_is_itself_found(audit) -> None:
     assert len(set(ids)) == len(ids)
     for query in ("colour=red", "since=yesterday", "limit=0", "limit=201", "cursor=-1", "cursor=x"):
         assert slug(audit.get(f"/v1/ledger/entries?{query}")) == "malformed-request", query
-    reads = audit.get(f"/v1/ledger/entries?partner=dukcapil&kind=read&outcome=search&since={day()}&limit=200").json()["items"]
+    reads = audit.get(f"/v1/ledger/entries?partner=dukcapil&kind=read&outcome=search&since={day()}&limit=200").json()[
+        "items"
+    ]
     seen = audit.get(f"/v1/ledger/entries/{reads[-1]['id']}").json()["private"]
     assert seen["filters"]["partner"] == "bpjs" or seen["filters"]["outcome"] == "search"
     assert seen["person"] == "Demo Auditor"
@@ -188,7 +197,11 @@ def test_an_export_proves_every_line(audit) -> None:
         time.sleep(0.1)
     assert reply.headers["content-type"] == "application/x-ndjson"
     head, *lines = [json.loads(line) for line in reply.text.splitlines()]
-    assert (head["format"], head["count"], head["assignment"] != "") == ("nik-gateway-ledger-selection/1", len(lines), True)
+    assert (head["format"], head["count"], head["assignment"] != "") == (
+        "nik-gateway-ledger-selection/1",
+        len(lines),
+        True,
+    )
     keys = [VerifierKey.parse(text) for text in head["keys"]]
     for line in lines:
         path = "".join(f"{each}\n" for each in line["proof"])
@@ -218,6 +231,8 @@ def test_guesses_are_found_and_noted(audit) -> None:
     (after,) = audit.get(f"/v1/ledger/findings?rule=guessing&since={day()}&state=examining").json()["items"]
     assert (after["owner"], after["note"], after["state"]) == ("Tim 4", "asked the bank", "examining")
     for wrong_path in (f"guessing.{day(-3)}.bpjs", "nonsense", f"beauty.{day()}.bpjs"):
-        assert slug(audit.auditor.call("POST", f"/v1/ledger/findings/{wrong_path}", {"note": "x"})) == "not-found", wrong_path
+        assert slug(audit.auditor.call("POST", f"/v1/ledger/findings/{wrong_path}", {"note": "x"})) == "not-found", (
+            wrong_path
+        )
     assert slug(audit.auditor.call("POST", path, {})) == "malformed-request"
     assert slug(audit.office.post(path, {"note": "x"})) == "insufficient-scope"

@@ -43,12 +43,25 @@ def test_a_resident_learns_who_asked(gateway, office, role) -> None:
     (entry,) = document["entries"]
     names = {row["client_id"]: row["name"] for row in gateway.facts["partners"]}
     purpose = gateway.question("bpjs", resident)["purpose"]
-    assert entry == {"id": asked["id"], "at": asked["answered_at"], "by": names["bpjs"], "purpose": purpose, "answered": True}
+    assert entry == {
+        "id": asked["id"],
+        "at": asked["answered_at"],
+        "by": names["bpjs"],
+        "purpose": purpose,
+        "answered": True,
+    }
     assert resident["nik"] not in shown.text
     assert resident["claims"]["name"] not in shown.text
+    again = office.get(f"/v1/access-requests/{_opened(officer, resident)['id']}", by=officer).json()["entries"]
+    assert [each["purpose"] for each in again] == [
+        purpose,
+        None,
+    ]  # that somebody opened the first is told by the second
     other = gateway.partner("regency" if role == "auditor" else "auditor")
     assert slug(office.get(f"/v1/access-requests/{opened['id']}", by=other)) == "not-found"
-    assert opened["id"] in {each["id"] for each in office.get("/v1/access-requests?limit=200", by=officer).json()["items"]}
+    assert opened["id"] in {
+        each["id"] for each in office.get("/v1/access-requests?limit=200", by=officer).json()["items"]
+    }
     assert slug(office.get("/v1/access-requests", by=bank)) == "insufficient-scope"
 
 
@@ -116,6 +129,15 @@ def test_an_incident_counts_residents_and_its_clock_runs(gateway, office) -> Non
     recorded = datetime.fromisoformat(shown["recorded_at"])
     assert datetime.fromisoformat(shown["notice_due_at"]) - recorded == timedelta(hours=72)
     assert (shown["affected"], shown["partners"], shown["overdue"]) == (2, [partner], False)
+    told = office.post(f"/v1/incidents/{made.json()['id']}/notified", {"reference": "B/77/2026"})
+    assert (told.status_code, told.json()["late"]) == (200, False), told.text
+    assert slug(office.post(f"/v1/incidents/{made.json()['id']}/notified", {"reference": "B/78/2026"})) == "conflict"
+    assert office.get(f"/v1/incidents/{made.json()['id']}").json()["notice"] == "B/77/2026"
     assert made.json()["id"] in {each["id"] for each in office.get("/v1/incidents?limit=200").json()["items"]}
-    for changes in ({"partners": ["nobody-known"]}, {"until": "2020-01-01T00:00:00Z"}, {"since": "soon"}, {"description": ""}):
+    for changes in (
+        {"partners": ["nobody-known"]},
+        {"until": "2020-01-01T00:00:00Z"},
+        {"since": "soon"},
+        {"description": ""},
+    ):
         assert slug(office.post("/v1/incidents", body | changes)) == "malformed-request", changes

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.clock import SECOND
 from gateway.errors import CallerGone, Cause, Refused
-from gateway.verification.turnstile import LANES, MOST, Turnstile
+from gateway.verification.turnstile import MOST, Turnstile
 
 
 class Counter:
@@ -47,8 +47,8 @@ class Gate:
     async def occupied(self) -> list[asyncio.Task[Any]]:
         """Fill every lane, so that whoever comes now has to wait."""
         tasks = []
-        for lane in range(LANES):
-            tasks.append(self.enter("first", f"first {lane}"))
+        for name, size in (("first single", 1), ("first batch", 5)):
+            tasks.append(self.enter("first", name, size))
             await turns()
         self.batches.clear()
         return tasks
