@@ -351,7 +351,9 @@ def _assemble(  # noqa: PLR0913, PLR0915  what `build` has opened
         lambda store: Sealer(store, keyring, entropy, Problems(issuer)),
         issuer,
         keyring.signer(Job.ANSWER),
-        Instruments(keyring, Publication(keeper, LedgerOf(house.database)), LedgerOf(house.database), Follower(house.database)),
+        Instruments(
+            keyring, Publication(keeper, LedgerOf(house.database)), LedgerOf(house.database), Follower(house.database)
+        ),
     )
     watch = Watch(house.database, clock, entropy, metrics.note_alert) if sealer_socket is None else None
     token_endpoint = TokenEndpoint(issuer, resource, tokens, proofs, clock, entropy, authorities)

@@ -7,6 +7,7 @@ import sys
 import rich_click as click
 
 from gateway.cli.agreements import agreements
+from gateway.cli.audit import audit
 from gateway.cli.database import db
 from gateway.cli.demo import demo
 from gateway.cli.doctor import doctor
@@ -44,6 +45,7 @@ for command in (
     staff,
     policy,
     ledger,
+    audit,
     receipt,
     db,
     verify,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-LABEL = "nik-gateway sample/1"
+LABEL = "nik-sample/1"
 _SPACE = 1 << 256
 
 

@@ -1,7 +1,7 @@
 """Who may approve a change, and what exactly was approved? Two persons, and the digest of what the second one saw.
 
 Whatever widens access needs this: key, certificate, address, resumption, term, purpose, claim, disclosure, allowance, money,
-administrator.
+administrator, assignment of an auditor.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from sqlalchemy import exists, func, select
 
 from gateway.keyring import Job
 from gateway.store.engine import Database
-from gateway.store.tables import records, register_index, repeats
+from gateway.store.tables import access_requests, records, register_index, repeats
 
 
 def count_uses(database: Database, job: Job, version: int) -> int:
@@ -21,7 +21,16 @@ def count_uses(database: Database, job: Job, version: int) -> int:
         Job.INDEX: select(func.count())
         .select_from(register_index)
         .where(register_index.c.key_version == version, ~found_anew),
-        Job.CLAIMS: select(func.count()).select_from(records).where(func.substr(records.c.sealed, 1, 1) == first),
+        Job.CLAIMS: select(
+            select(func.count())
+            .select_from(records)
+            .where(func.substr(records.c.sealed, 1, 1) == first)
+            .scalar_subquery()
+            + select(func.count())
+            .select_from(access_requests)
+            .where(func.substr(access_requests.c.nik, 1, 1) == first)
+            .scalar_subquery()
+        ),
         Job.IDEMPOTENCY: select(func.count()).select_from(repeats).where(func.substr(repeats.c.answer, 1, 1) == first),
     }
     if job not in queries:

@@ -27,6 +27,7 @@ class ThreadedReading:
         self, database: Database, register: RegisterOf, partners: PartnersOf, clock: Clock, threads: int = 2
     ) -> None:
         self._database = database
+        self._embedded = database.dialect == "sqlite"
         self._register = register
         self._partners = partners
         self._clock = clock
@@ -52,6 +53,9 @@ class ThreadedReading:
 
     async def find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> Found:
         """See `Reading.find`."""
+        if self._embedded:
+            # A look-up in the embedded database takes microseconds; handing it to a thread and back takes longer.
+            return self._find(indexes, earlier)
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._find, indexes, earlier)
 
     def _find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> Found:

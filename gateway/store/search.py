@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -16,9 +16,10 @@ from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from gateway.clock import parse_rfc3339
-from gateway.errors import StoreUnavailable
+from gateway.errors import LedgerFault, StoreUnavailable
 from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import b64u_decode
+from gateway.ledger.destruction import KEPT
 from gateway.ledger.entry import Kind, Leaf
 from gateway.ledger.publication import Publication
 from gateway.nik import Nik
@@ -88,52 +89,86 @@ class Follower:
         return done
 
     def rebuild(self) -> int:
-        """Throw the copy away and make it again from the log; how many entries it has."""
+        """Make the copy again from the log, a stretch at a time while searches go on; how many entries it has."""
+        with self._database.reading() as connection:
+            end = min(followed(connection), size_of(connection))
+        for first in range(0, end, CHUNK):
+            with self._writing() as connection:
+                last = min(first + CHUNK, end)
+                where = (search_entries.c.leaf_index >= first, search_entries.c.leaf_index < last)
+                connection.execute(delete(search_entries).where(*where))
+                self._copy(connection, first, last)
         with self._writing() as connection:
-            connection.execute(delete(search_entries))
-            connection.execute(delete(search_facets))
-            put_many(connection, house_facts, [(_FOLLOWED, "0")], ("value",))
-        return self.follow()
+            connection.execute(delete(search_entries).where(search_entries.c.leaf_index >= end))
+            put_many(connection, house_facts, [(_FOLLOWED, str(end))], ("value",))
+        return end + self.follow()
+
+    def compare(self) -> int | None:
+        """The first entry that the copy tells otherwise than the log does; None when there is none."""
+        blank: list[tuple[int, str, int]] = []
+        records: list[dict[str, Any]] = []
+        with LedgerOf(self._database).stretch() as (moment, pages_from):
+            size = moment.head.size
+            with self._database.reading() as connection:
+                size = min(size, followed(connection))
+                for rows in pages_from(0):
+                    wanted = [row for row in rows if row[0] < size]
+                    held = at_indexes(connection, [row[0] for row in wanted])
+                    for index, _, raw, private in wanted:
+                        made = _made(index, bytes(raw), private)
+                        found = held.get(index)
+                        bare = replace(made, outcome="", subject=b"")
+                        if found == bare != made:
+                            blank.append((index, made.kind, made.at))  # right if a record of destruction covers it
+                        elif found != made:
+                            return int(index)
+                        if made.kind == Kind.DESTRUCTION:
+                            records.append(_told(private))
+        for index, kind, at in blank:
+            if not any(_covers(record, kind, at) for record in records):
+                return index
+        return None
 
     def _behind(self) -> bool:
         with self._database.reading() as connection:
-            size = connection.execute(select(ledger_head.c.size).where(ledger_head.c.one == 1)).scalar()
-            return followed(connection) < (size or 0)
+            return followed(connection) < size_of(connection)
 
     def _chunk(self, connection: Connection) -> int:
         first = followed(connection)
+        count = self._copy(connection, first, first + CHUNK)
+        if count:
+            put_many(connection, house_facts, [(_FOLLOWED, str(first + count))], ("value",))
+        return count
+
+    def _copy(self, connection: Connection, first: int, end: int) -> int:
         columns = ledger_entries.c
         rows = connection.execute(
             select(columns.leaf_index, columns.leaf, columns.private)
-            .where(columns.leaf_index >= first, columns.leaf_index < first + CHUNK)
+            .where(columns.leaf_index >= first, columns.leaf_index < end)
             .order_by(columns.leaf_index)
         ).all()
         facets = _facets(connection)
         copied: list[tuple[int, int, int, bytes]] = []
         for index, raw, private in rows:
-            leaf = _leaf(bytes(raw))
-            told = _told(private)
-            outcome, subject = _outcome(told), _subject(told)
-            facet = _facet(connection, facets, (partner_of(leaf.actor), leaf.kind, leaf.purpose, outcome))
-            copied.append((index, facet, parse_rfc3339(leaf.at), subject))
-            if leaf.kind == Kind.DESTRUCTION:
+            made = _made(index, bytes(raw), private)
+            facet = _facet(connection, facets, (made.partner, made.kind, made.purpose, made.outcome))
+            copied.append((index, facet, made.at, made.subject))
+            if made.kind == Kind.DESTRUCTION:
                 put_many(connection, search_entries, copied)
                 copied = []
-                self._forget(connection, facets, told)
+                self._forget(connection, facets, _told(private))
         put_many(connection, search_entries, copied)
-        if rows:
-            put_many(connection, house_facts, [(_FOLLOWED, str(rows[-1].leaf_index + 1))], ("value",))
         return len(rows)
 
     @staticmethod
     def _forget(connection: Connection, facets: dict[Facet, int], record: dict[str, Any]) -> None:
         """Drop what came from private parts that were destroyed under this record."""
-        try:
-            kinds, before = frozenset(record["kinds"]), parse_rfc3339(record["before"])
-        except (KeyError, TypeError, ValueError):
+        covered = _covered(record)
+        if covered is None:
             return
+        kinds, before = covered
         for facet, id in list(facets.items()):
-            if facet[1] in kinds - {Kind.DESTRUCTION, Kind.NEW_LOG}:
+            if facet[1] in kinds:
                 bare = _facet(connection, facets, (*facet[:3], ""))
                 where = (search_entries.c.facet == id, search_entries.c.at < before)
                 connection.execute(update(search_entries).where(*where).values(facet=bare, subject=b""))
@@ -158,6 +193,34 @@ class Follower:
 def followed(connection: Connection) -> int:
     """The first leaf index that is not copied yet."""
     return int(connection.execute(select(house_facts.c.value).where(house_facts.c.name == _FOLLOWED)).scalar() or 0)
+
+
+def size_of(connection: Connection) -> int:
+    """How many entries the log has."""
+    return int(connection.execute(select(ledger_head.c.size).where(ledger_head.c.one == 1)).scalar() or 0)
+
+
+def _made(index: int, raw: bytes, private: bytes | None) -> Found:
+    """What the copy has to say of an entry, as long as no record of destruction covers it."""
+    try:
+        leaf, told = _leaf(raw), _told(private)
+        at = parse_rfc3339(leaf.at)
+    except (msgspec.MsgspecError, ValueError) as fault:
+        raise LedgerFault(index, "cannot be read") from fault
+    return Found(index, at, partner_of(leaf.actor), leaf.kind, leaf.purpose, _outcome(told), _subject(told))
+
+
+def _covered(record: dict[str, Any]) -> tuple[frozenset[str], int] | None:
+    """(kinds, before when) of a record of destruction; None when it tells nothing."""
+    try:
+        return frozenset(record["kinds"]) - KEPT, parse_rfc3339(record["before"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _covers(record: dict[str, Any], kind: str, at: int) -> bool:
+    covered = _covered(record)
+    return covered is not None and kind in covered[0] and at < covered[1]
 
 
 def _facets(connection: Connection) -> dict[Facet, int]:

@@ -136,28 +136,29 @@ def test_the_day_is_never_overspent(gateway) -> None:
         day = partner.call("GET", "/v1/usage").json()["agreements"][0]["limits"]["day"]
         return day["spent"], day["left"]
 
-    assert limits() == (0, 100)
+    spent, left = limits()  # another test may have asked once
+    assert spent + left == 100
     body = gateway.question("small", gateway.resident())
     first = partner.verify(body)
     answer(first.json(), STATUS_MEMBERS)
     reasoned = partner.verify(gateway.question("small", gateway.of_reason("deceased")))
     answer(reasoned.json(), STATUS_MEMBERS)  # blocked, and why is not this partner's to know
-    assert (reasoned.json()["status"], limits()) == ("blocked", (2, 98))
+    assert (reasoned.json()["status"], limits()) == ("blocked", (spent + 2, left - 2))
 
     broken = {"ref": "broken", "nik": "123", "claims": body["claims"]}
-    items = [{"ref": f"r{n}", "nik": body["nik"], "claims": body["claims"]} for n in range(99)]
+    items = [{"ref": f"r{n}", "nik": body["nik"], "claims": body["claims"]} for n in range(left - 1)]
     whole = {"purpose": body["purpose"], "items": items}
     document = refused(partner.verify_batch(whole), "allowance-exhausted", gateway.issuer)
-    assert (document["limit"], limits()) == ("day", (2, 98))
+    assert (document["limit"], limits()) == ("day", (spent + 2, left - 2))
     refused(partner.verify_batch(whole | {"partial": False}), "allowance-exhausted", gateway.issuer)
 
     reply = partner.verify_batch({**whole, "items": [broken, *items], "partial": True})
     assert reply.status_code == 200
     told = reply.json()["items"]
     problem(told[0], "nik-format", gateway.issuer)  # what is refused takes no room
-    for document in told[1:99]:
+    for document in told[1 : left - 1]:
         answer(document, {"ref"} | STATUS_MEMBERS)
-    problem(told[99], "allowance-exhausted", gateway.issuer)
+    problem(told[left - 1], "allowance-exhausted", gateway.issuer)
     assert limits() == (100, 0)
 
     last = partner.verify(body)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import pytest
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, delete, func, select, text, update
 
 from gateway.clock import HOUR, SECOND, SystemClock, SystemEntropy, rfc3339, uuid7
+from gateway.errors import LedgerFault, Refused
+from gateway.keyring import Job
 from gateway.keyring.keys import b64u
 from gateway.ledger.entry import Kind, make_entry, private_bytes
 from gateway.ledger.merkle import Frontier
+from gateway.store.assignments import require
 from gateway.store.engine import Database, put_many
+from gateway.store.key_use import count_uses
 from gateway.store.ledger import read_head
 from gateway.store.ledger_retention import prune
 from gateway.store.seals import append
@@ -29,7 +34,7 @@ from gateway.store.search import (
     followed,
     page_statement,
 )
-from gateway.store.tables import ledger_entries, search_entries, search_facets
+from gateway.store.tables import access_requests, assignments, ledger_entries, search_entries, search_facets
 
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 PARTNERS, PURPOSES = ("bank", "bpjs", "tax"), ("account_opening", "credit")
@@ -86,7 +91,8 @@ def test_the_copy_follows_and_is_made_again(log: Database) -> None:
     assert [each.index for each in before] == list(range(5_000))
     grow(log, 50, seed=2)
     follower = Follower(log)
-    assert (follower.follow(10), follower.follow()) == (50, 0)
+    with ThreadPoolExecutor(3) as nodes:
+        assert sum(nodes.map(lambda _: Follower(log).follow(), range(3))) == 50
     held = whole(log)
     assert held[:5_000] == before
     assert follower.rebuild() == 5_050
@@ -135,8 +141,67 @@ def test_what_retention_destroyed_is_forgotten(log: Database) -> None:
     assert answers
     assert {(each.subject, each.outcome) for each in answers} == {(b"", "")}
     assert any(each.subject for each in after if each.kind == "refusal")
+    assert Follower(log).compare() is None
     Follower(log).rebuild()
     assert whole(log) == after
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subject": b""}, {"subject": TAGS[0][:15] + b"x"}, {"at": 1}, {"facet": 1}, None,
+    ],
+)  # fmt: skip
+def test_a_copy_that_says_something_else_is_named(log: Database, change: dict[str, object] | None) -> None:
+    """Whoever hides an entry from searches, or gives it to another, is found out; made again it is right."""
+    follower = Follower(log)
+    assert follower.compare() is None
+    held = whole(log)
+    index = next(each.index for each in held[2_500:] if each.subject and each.partner != held[0].partner)
+    where = search_entries.c.leaf_index == index
+    with log.sealing() as (connection, _):
+        gone = delete(search_entries).where(where)
+        connection.execute(gone if change is None else update(search_entries).where(where).values(**change))
+    assert follower.compare() == index
+    follower.rebuild()
+    assert follower.compare() is None
+    assert whole(log) == held
+
+
+def test_what_cannot_be_read_is_named(log: Database) -> None:
+    """An entry that somebody has spoilt is never passed over in silence: whoever follows or compares is told its index."""
+    grow(log, 3, seed=4)
+    with log.sealing() as (connection, _):
+        connection.execute(update(ledger_entries).where(ledger_entries.c.leaf_index == 5_001).values(leaf=b"{"))
+    with pytest.raises(LedgerFault) as found:
+        Follower(log).follow()
+    assert found.value.index == 5_001
+
+
+def test_a_key_that_an_open_request_needs_is_not_put_aside(database: Database) -> None:
+    """The NIK of a request for access lies sealed as records do, and counts as they do until it is closed."""
+    assert count_uses(database, Job.CLAIMS, 2) == 0
+    with database.sealing() as (connection, _):
+        put_many(connection, access_requests, [("r1", "demo auditor", "A1", "open", NOW, 0, b"\x02sealed")])
+    assert (count_uses(database, Job.CLAIMS, 2), count_uses(database, Job.CLAIMS, 1)) == (1, 0)
+
+
+def test_an_assignment_bounds_and_expires(database: Database) -> None:
+    """By person, partner and period, until its end; another person's is nobody else's."""
+    row = ("a1", "demo auditor", "ST/1", '["bank"]', NOW - 10 * HOUR, NOW, NOW + HOUR, 0)
+    with database.sealing() as (connection, _):
+        put_many(connection, assignments, [row])
+    with database.reading() as connection:
+        assert require(connection, "Demo  AUDITOR", NOW, partner="bank", since=NOW - HOUR, until=NOW).id == "a1"
+        for auditor, now, bounds in (
+            ("Somebody Else", NOW, {}),
+            ("Demo Auditor", NOW + HOUR, {}),
+            ("Demo Auditor", NOW, {"partner": "bpjs"}),
+            ("Demo Auditor", NOW, {"since": NOW - 11 * HOUR}),
+            ("Demo Auditor", NOW, {"until": NOW + 1}),
+        ):
+            with pytest.raises(Refused, match="assignment-missing"):
+                require(connection, auditor, now, **bounds)
 
 
 @pytest.mark.prove
