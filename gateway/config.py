@@ -184,12 +184,6 @@ SETTINGS: tuple[Setting, ...] = (
         "server.workers", 1, _whole(1, 64), "Worker processes; with more than one the sealer is a process of its own."
     ),
     Setting(
-        "server.own_sealer",
-        False,  # noqa: FBT003  the default itself
-        _flag,
-        "Seal in a process of its own with one worker too: more answers a second where a second core is free for it.",
-    ),
-    Setting(
         "server.proxies",
         [],
         _networks,
@@ -288,7 +282,6 @@ class Settings:
     server_host: str
     server_port: int
     server_workers: int
-    server_own_sealer: bool
     server_proxies: tuple[IPv4Network | IPv6Network, ...]
     tls_certificate: Path | None
     tls_key: Path | None

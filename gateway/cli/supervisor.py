@@ -1,4 +1,4 @@
-"""Which processes make a node? One that watches, W workers, and mostly one sealer. Whoever dies is started again.
+"""Which processes make a node? One that watches, W workers, and with W > 1 one sealer. Whoever dies is started again.
 
 All share the process group of the command, and none outlives the watcher, even when that is killed outright.
 """
@@ -53,13 +53,12 @@ class Supervisor:
         self._folder = Path(tempfile.mkdtemp(prefix="nik-gateway-", dir=None if roomy else "/tmp"))  # noqa: S108  private
         workers = settings.server_workers
         config = ["--config", str(settings.file), "--parent", str(os.getpid())]
-        apart = workers > 1 or settings.server_own_sealer
-        seal = ["--socket", str(self._folder / "sealer.sock")] if apart else []
+        seal = ["--socket", str(self._folder / "sealer.sock")] if workers > 1 else []
         self._children = [
             _Child(f"worker-{number}", ["worker-process", *config, *seal, "--listen", str(self._socket.fileno())])
             for number in range(1, workers + 1)
         ]
-        if apart:
+        if workers > 1:
             self._children.insert(0, _Child("sealer", ["sealer-process", *config, *seal]))
             (self._folder / "metrics").mkdir()
 

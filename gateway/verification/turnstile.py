@@ -41,9 +41,7 @@ class Turnstile:
         self._waiting = 0  # questions that wait
         self._pace = 100.0  # microseconds a question, measured
         # One batch of singles and one call of many at once: more would be smaller, and what a batch costs not shared.
-        self._under_way: set[asyncio.Task[None]] = set()
-        import os
-        self._lanes = int(os.environ.get("LANES","1"))
+        self._under_way: dict[str, asyncio.Task[None]] = {}
         self._opening = False
         self._ended = 0
 
@@ -68,13 +66,12 @@ class Turnstile:
     def _open(self) -> None:
         self._opening = False
         for name, lane, most in (("singles", self._singles, MOST), ("batches", self._batches, 1)):
-            while lane and sum(task.get_name() == name for task in self._under_way) < self._lanes:
-                task = asyncio.create_task(self._pass(self._take(lane, most)), name=name)
-                self._under_way.add(task)
+            if lane and name not in self._under_way:
+                task = self._under_way[name] = asyncio.create_task(self._pass(self._take(lane, most)), name=name)
                 task.add_done_callback(self._close)
 
     def _close(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        del self._under_way[task.get_name()]
         self._open()
 
     def _take(self, lane: OrderedDict[str, deque[Ticket]], most: int) -> list[Ticket]:
