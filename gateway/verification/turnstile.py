@@ -1,6 +1,6 @@
 """Which calls go through the corridor together? Those that arrive while others are under way wait, and go as one batch.
 
-Single requests beside calls of many, never behind them; fair among clients; a bounded queue: a predicted wait over 250 ms is refused at once.
+Single requests beside calls of many, never behind them; fair among clients; a predicted wait over 250 ms is refused.
 """
 
 from __future__ import annotations
