@@ -19,7 +19,7 @@ from gateway.store.ledger_retention import prune
 from gateway.store.tables import ledger_entries
 
 NOW = CLOCK.now()
-SOON = rfc3339((NOW // HOUR + 1) * HOUR)
+SOON = rfc3339((NOW // HOUR + 2) * HOUR)  # two: the hour may turn while a run is under way
 PERSONS = ("Petugas Satu", "Petugas Dua")
 
 
