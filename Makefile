@@ -74,8 +74,8 @@ run: venv ## everything from nothing: a demo gateway with a made-up register, se
 	@exec .venv/bin/nik-gateway demo var/demo $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)") \
 	  $(if $(RESIDENTS),--residents "$(RESIDENTS)") $(if $(WORKERS),--workers "$(WORKERS)")
 
-# What the tests start or load that no package index has: a proxy, a token in software, a TLS scanner.
-DEBIAN := haproxy softhsm2 openssl
+# What the tests start or load that no package index has: a browser, a proxy, a token in software, a TLS scanner.
+DEBIAN := chromium haproxy softhsm2 openssl
 .PHONY: debian
 debian: ## the Debian packages that the tests need: installed for root, told to anybody else
 	@missing=; for package in $(DEBIAN); do \
