@@ -1,0 +1,15 @@
+"""How are the rooms put together? `build` makes the web application of one worker, `seal_for_workers` the one sealer.
+
+The only room that knows every other; nothing here decides anything.
+"""
+
+from gateway.app.house import House, authorities_of, load_keys, lock_sealer, open_house, slot_of
+from gateway.app.logs import configure_logging
+from gateway.app.publishing import keeper_of
+from gateway.app.sealing import seal_for_workers
+from gateway.app.worker import build
+
+__all__ = [
+    "House", "authorities_of", "build", "configure_logging", "keeper_of", "load_keys", "lock_sealer", "open_house",
+    "seal_for_workers", "slot_of",
+]  # fmt: skip

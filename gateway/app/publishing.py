@@ -1,0 +1,120 @@
+"""How does a process keep to the log that it knows? It refuses another database, and publishes checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+import structlog
+
+from gateway.app.house import House
+from gateway.errors import LedgerForked, StoreUnavailable
+from gateway.ledger.checkpoint import origin_of, signers_of
+from gateway.ledger.cosigning import Cosigners
+from gateway.ledger.keeper import Keeper
+from gateway.store.ledger import LedgerOf
+from gateway.verification.plain import Plain
+from gateway.web.metrics import Metrics
+
+CHECKPOINT_EVERY = 2  # seconds between two checkpoints while entries arrive
+_log = structlog.get_logger("gateway")
+
+
+def keeper_of(house: House, metrics: Metrics | None = None) -> Keeper:
+    """What this node remembers of the log. Raises Misconfigured when the checkpoint key cannot sign notes."""
+    settings = house.settings
+    base = settings.ledger_origin or origin_of(settings.issuer)
+    signers_of(house.keyring, base)
+
+    told: dict[str, str] = {}
+
+    def tell(witness: str, outcome: str) -> None:
+        if metrics is not None:
+            metrics.note_witness(witness, cosigned=outcome == "cosigned")
+        if told.get(witness, "cosigned") != outcome:  # once, not every two seconds
+            if outcome == "cosigned":
+                _log.info("a witness cosigns again", witness=witness)
+            else:
+                _log.warning("a witness has not cosigned", witness=witness, reason=outcome)
+        told[witness] = outcome
+
+    return Keeper(
+        settings.ledger_checkpoint_file,
+        base,
+        lru_cache(lambda origin: signers_of(house.keyring, origin)),
+        LedgerOf(house.database),
+        Cosigners(settings.ledger_witnesses, tell),
+    )
+
+
+class Publishing:
+    """The sealing process's part of the log: refuses a database that is not ours, and publishes checkpoints."""
+
+    def __init__(self, house: House, keeper: Keeper, metrics: Metrics) -> None:
+        self._keeper = keeper
+        self._metrics = metrics
+        self._told = ""
+        self._task: asyncio.Task[None] | None = None
+        LedgerOf(house.database).guard(keeper.admit)
+
+    async def begin(self, plain: Plain, facts: Mapping[str, str]) -> None:
+        """Look at the database before anything is sealed in it; then the entry of the start, and the first checkpoint."""
+        try:
+            await asyncio.to_thread(self._keeper.examine)
+            await plain.started(facts)
+        except LedgerForked as fork:
+            self._told = str(fork)
+            _log.error("this database is refused: nothing is sealed", reason=str(fork))
+        await self._publish()
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_EVERY)
+            await self._publish()
+
+    async def _publish(self) -> None:
+        try:
+            await asyncio.to_thread(self._keeper.publish)
+        except LedgerForked as fork:
+            self._metrics.note_checkpoint("refused")
+            if self._told != str(fork):  # once, not every two seconds
+                _log.error("this database is refused: nothing is sealed", reason=str(fork))
+            self._told = str(fork)
+        except (StoreUnavailable, OSError) as fault:
+            self._metrics.note_checkpoint("unreachable")
+            if self._told != str(fault):
+                _log.warning("no checkpoint could be published", reason=str(fault))
+            self._told = str(fault)
+        except Exception:  # noqa: BLE001  the next attempt is two seconds away; the seal goes on under `Keeper.admit`
+            self._metrics.note_checkpoint("failed")
+            _log.exception("no checkpoint could be published")
+        else:
+            self._metrics.note_checkpoint("published")
+            self._told = ""
+
+    async def end(self) -> None:
+        """A last checkpoint over what was sealed."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            await self._publish()
+        self._keeper.close()
+
+
+def readiness(keeper: Keeper) -> Mapping[str, Any]:
+    """Whether the database answers, and its ledger extends the checkpoint kept outside it."""
+    try:
+        keeper.examine()
+        published = keeper.public()
+    except LedgerForked as fork:
+        return {"ready": False, "database": "reachable", "ledger": str(fork)}
+    except StoreUnavailable:
+        return {"ready": False, "database": "unreachable"}
+    if published is None:
+        return {"ready": False, "database": "reachable", "ledger": "no checkpoint was published yet"}
+    return {"ready": True, "database": "reachable", "ledger": "whole", "keys": "present"}
