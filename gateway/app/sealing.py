@@ -19,6 +19,7 @@ from gateway.store.reading import ThreadedReading
 from gateway.store.register import RegisterOf
 from gateway.store.seals import SealsOf
 from gateway.store.search import Follower
+from gateway.store.traffic import Tally
 from gateway.verification.plain import Plain
 from gateway.verification.sealer import Sealer
 from gateway.verification.sealing import LocalSealing
@@ -47,7 +48,10 @@ async def seal_for_workers(settings: Settings, clock: Clock, entropy: Entropy, p
     metrics = Metrics()
     publishing = Publishing(house, keeper_of(house, metrics), metrics)
     await publishing.begin(plain, {"role": "sealer"})
-    rounds = [watch_over(Watch(house.database, clock, entropy, metrics.note_alert)), follow(Follower(house.database))]
+    rounds = [
+        watch_over(Watch(house.database, clock, entropy, metrics.note_alert)),
+        follow(Follower(house.database), Tally(house.database)),
+    ]
     _log.info("sealing", socket=str(path))
     try:
         async with going_on(rounds):

@@ -15,12 +15,24 @@ from litestar import Litestar
 
 from gateway.app.house import House, authorities_of, lock_sealer, open_house
 from gateway.app.publishing import Publishing, keeper_of, readiness
-from gateway.app.rounds import Trust, count, count_once, follow, going_on, keep_renewed, keep_trusting, watch_over
+from gateway.app.rounds import (
+    Trust,
+    count,
+    count_once,
+    follow,
+    going_on,
+    keep_renewed,
+    keep_times,
+    keep_times_once,
+    keep_trusting,
+    watch_over,
+)
 from gateway.app.sealing import sealer_of
 from gateway.clock import HOUR, Clock, Entropy
 from gateway.config import Settings
 from gateway.errors import Misconfigured
 from gateway.keyring import Job
+from gateway.keyring.keys import b64u
 from gateway.ledger.publication import Publication
 from gateway.oauth.access_token import AccessTokens
 from gateway.oauth.bearer import Identifier
@@ -40,6 +52,7 @@ from gateway.store.partners import PartnersOf
 from gateway.store.reading import ThreadedReading
 from gateway.store.register import RegisterOf
 from gateway.store.search import Follower, Instruments
+from gateway.store.traffic import Tally
 from gateway.verification.administration import Administration
 from gateway.verification.corridor import Corridor
 from gateway.verification.grants import Grants
@@ -196,12 +209,14 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         log=Publication(keeper, LedgerOf(house.database)),
     )
 
+    worker = b64u(entropy.bytes(9))
+
     def rounds() -> list[Coroutine[Any, Any, None]]:
-        made = [count(rooms)]
+        made = [count(rooms), keep_times(rooms, Follower(house.database), worker)]
         if sealer_socket is None:
             made += [
                 watch_over(Watch(house.database, clock, entropy, metrics.note_alert)),
-                follow(Follower(house.database)),
+                follow(Follower(house.database), Tally(house.database)),
             ]
         if trust is not None:
             made.append(keep_trusting(reading, trust))
@@ -221,6 +236,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
                 yield
         finally:
             await count_once(rooms)
+            await keep_times_once(rooms, Follower(house.database), worker)
             desk.close()
             await sealing.close()
             if publishing is not None:

@@ -19,7 +19,17 @@ from gateway.keyring import SigningKey
 from gateway.keyring.keys import b64u
 from gateway.ledger.canonical import canonical
 from gateway.policy.decide import Decider
-from gateway.store import access_requests, agreements, approvals, assignments, audit, credentials, duties, incidents
+from gateway.store import (
+    access_requests,
+    agreements,
+    approvals,
+    assignments,
+    audit,
+    credentials,
+    duties,
+    incidents,
+    traffic,
+)
 from gateway.store.deeds import Books, Deed
 from gateway.store.engine import Database
 from gateway.store.history import Change, bump, write_history
@@ -72,7 +82,12 @@ PREPARED: Mapping[str, Callable[[Database, int, Act], Any]] = {
 }
 """What has to be looked up for an act, and takes too long to do it under the sealing lock."""
 
-AUDIT_VIEWS: Mapping[str, Callable[[Sight, View], Shown]] = {**audit.VIEWS, **access_requests.VIEWS, **incidents.VIEWS}
+AUDIT_VIEWS: Mapping[str, Callable[[Sight, View], Shown]] = {
+    **audit.VIEWS,
+    **access_requests.VIEWS,
+    **incidents.VIEWS,
+    **traffic.VIEWS,
+}
 """Views that need to know who reads, or tell the entry of the reading more than their name."""
 CATCH_UP = 20_000  # entries that are copied before a search, at most
 
@@ -156,6 +171,8 @@ class AdministrationOf:
         audited = AUDIT_VIEWS.get(view.name)
         if audited is not None and self._instruments is not None:
             self._instruments.follower.follow(CATCH_UP)
+        if view.name in traffic.VIEWS:
+            traffic.Tally(self._database).follow(CATCH_UP)
         with self._database.reading() as connection:
             decider = self._decider()
             sight = Sight(

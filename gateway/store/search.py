@@ -81,7 +81,7 @@ class Follower:
         while done < most:
             if not self._behind():
                 break
-            with self._writing() as connection:
+            with self.writing() as connection:
                 count = self._chunk(connection)
             done += count
             if count < CHUNK:
@@ -93,12 +93,12 @@ class Follower:
         with self._database.reading() as connection:
             end = min(followed(connection), size_of(connection))
         for first in range(0, end, CHUNK):
-            with self._writing() as connection:
+            with self.writing() as connection:
                 last = min(first + CHUNK, end)
                 where = (search_entries.c.leaf_index >= first, search_entries.c.leaf_index < last)
                 connection.execute(delete(search_entries).where(*where))
                 self._copy(connection, first, last)
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(delete(search_entries).where(search_entries.c.leaf_index >= end))
             put_many(connection, house_facts, [(_FOLLOWED, str(end))], ("value",))
         return end + self.follow()
@@ -123,7 +123,7 @@ class Follower:
                         elif found != made:
                             return int(index)
                         if made.kind == Kind.DESTRUCTION:
-                            records.append(_told(private))
+                            records.append(told_of(private))
         for index, kind, at in blank:
             if not any(_covers(record, kind, at) for record in records):
                 return index
@@ -156,17 +156,17 @@ class Follower:
             if made.kind == Kind.DESTRUCTION:
                 put_many(connection, search_entries, copied)
                 copied = []
-                self._forget(connection, facets, _told(private))
+                self._forget(connection, facets, told_of(private))
         put_many(connection, search_entries, copied)
         return len(rows)
 
     @staticmethod
     def _forget(connection: Connection, facets: dict[Facet, int], record: dict[str, Any]) -> None:
         """Drop what came from private parts that were destroyed under this record."""
-        covered = _covered(record)
-        if covered is None:
+        reach = covered(record)
+        if reach is None:
             return
-        kinds, before = covered
+        kinds, before = reach
         for facet, id in list(facets.items()):
             if facet[1] in kinds:
                 bare = _facet(connection, facets, (*facet[:3], ""))
@@ -174,8 +174,8 @@ class Follower:
                 connection.execute(update(search_entries).where(*where).values(facet=bare, subject=b""))
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A transaction of the one who follows. SQLite has one writer anyway; PostgreSQL a lock of this copy's own."""
+    def writing(self) -> Iterator[Connection]:
+        """A transaction of the one who copies or sums up. SQLite has one writer anyway; PostgreSQL a lock of its own."""
         if self._database.dialect == "sqlite":
             with self._database.sealing() as (connection, _):
                 yield connection
@@ -203,14 +203,14 @@ def size_of(connection: Connection) -> int:
 def _made(index: int, raw: bytes, private: bytes | None) -> Found:
     """What the copy has to say of an entry, as long as no record of destruction covers it."""
     try:
-        leaf, told = _leaf(raw), _told(private)
+        leaf, told = _leaf(raw), told_of(private)
         at = parse_rfc3339(leaf.at)
     except (msgspec.MsgspecError, ValueError) as fault:
         raise LedgerFault(index, "cannot be read") from fault
     return Found(index, at, partner_of(leaf.actor), leaf.kind, leaf.purpose, _outcome(told), _subject(told))
 
 
-def _covered(record: dict[str, Any]) -> tuple[frozenset[str], int] | None:
+def covered(record: dict[str, Any]) -> tuple[frozenset[str], int] | None:
     """(kinds, before when) of a record of destruction; None when it tells nothing."""
     try:
         return frozenset(record["kinds"]) - KEPT, parse_rfc3339(record["before"])
@@ -219,8 +219,8 @@ def _covered(record: dict[str, Any]) -> tuple[frozenset[str], int] | None:
 
 
 def _covers(record: dict[str, Any], kind: str, at: int) -> bool:
-    covered = _covered(record)
-    return covered is not None and kind in covered[0] and at < covered[1]
+    reach = covered(record)
+    return reach is not None and kind in reach[0] and at < reach[1]
 
 
 def _facets(connection: Connection) -> dict[Facet, int]:
@@ -236,7 +236,8 @@ def _facet(connection: Connection, facets: dict[Facet, int], facet: Facet) -> in
     return id
 
 
-def _told(private: bytes | None) -> dict[str, Any]:
+def told_of(private: bytes | None) -> dict[str, Any]:
+    """What a private part says; nothing once it was destroyed."""
     if private is None:
         return {}
     told = msgspec.json.decode(bytes(private)[SALT:])
@@ -288,18 +289,19 @@ def facets_of(connection: Connection, wanted: Filter) -> dict[int, Facet]:
 _MOST_PARTS = 100  # SQLite takes 500 in one statement; fewer keep statements short
 
 
-def page_statement(count: int) -> str:
+def page_statement(count: int, *, newest: bool = False) -> str:
     """SQL for a page over `count` facets: each gives at most a page, by its own index, so the log's length costs nothing."""
+    order = " DESC" if newest else ""
     part = (
         "SELECT * FROM (SELECT leaf_index, facet, at, subject FROM search_entries WHERE facet = :f{} "
-        "AND leaf_index >= :first AND leaf_index < :end ORDER BY leaf_index LIMIT :most) p{}"
+        "AND leaf_index >= :first AND leaf_index < :end ORDER BY leaf_index{} LIMIT :most) p{}"
     )
-    parts = " UNION ALL ".join(part.format(number, number) for number in range(count))
-    return f"{parts} ORDER BY 1 LIMIT :most"
+    parts = " UNION ALL ".join(part.format(number, order, number) for number in range(count))
+    return f"{parts} ORDER BY 1{order} LIMIT :most"
 
 
-def find(connection: Connection, wanted: Filter, most: int) -> list[Found]:
-    """The first `most` entries that a filter covers, in order of the log."""
+def find(connection: Connection, wanted: Filter, most: int, *, newest: bool = False) -> list[Found]:
+    """The first `most` entries that a filter covers, in order of the log; `newest`: the last ones, newest first."""
     facets = facets_of(connection, wanted)
     ids = list(facets)
     rows: list[Any] = []
@@ -307,8 +309,8 @@ def find(connection: Connection, wanted: Filter, most: int) -> list[Found]:
         part = ids[start : start + _MOST_PARTS]
         names = {f"f{number}": id for number, id in enumerate(part)}
         named = {**names, "first": wanted.first, "end": wanted.end, "most": most}
-        rows += connection.execute(text(page_statement(len(part))), named).all()
-    rows.sort(key=lambda row: int(row[0]))
+        rows += connection.execute(text(page_statement(len(part), newest=newest)), named).all()
+    rows.sort(key=lambda row: int(row[0]), reverse=newest)
     return [_found(row, facets[row[1]]) for row in rows[:most]]
 
 

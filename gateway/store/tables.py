@@ -163,6 +163,13 @@ ledger_tiles = Table(  # full ones alone; the last of a level is computed when i
     Column("root", Bytes, nullable=False),  # over them: a hash of the level above
 )
 
+ledger_open = Table(  # the leaf hashes of the tile that is not full yet, one row for each seal that appended to it
+    "ledger_open",
+    metadata,
+    Column("first", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("hashes", Bytes, nullable=False),
+)
+
 register_index = Table(
     "register_index",
     metadata,
@@ -324,6 +331,26 @@ search_entries = Table(  # a copy of what the leaves say, made again from them a
     Column("subject", Bytes, nullable=False),  # the resident's keyed tag; empty when none, or once destroyed
     Index("search_entries_facet", "facet", "leaf_index"),
     Index("search_entries_subject", "subject", "leaf_index"),
+)
+
+traffic = Table(  # how many entries each facet has in a minute, an hour, a day: sums over the copy (store/traffic.py)
+    "traffic",
+    metadata,
+    Column("step", Integer, nullable=False),  # seconds
+    Column("begins", BigInteger, nullable=False),  # seconds since 1970
+    Column("facet", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    PrimaryKeyConstraint("step", "begins", "facet"),
+    Index("traffic_facet", "facet", "step", "begins"),
+)
+
+latencies = Table(  # how long verifications took: one row for each minute and worker (store/latencies.py)
+    "latencies",
+    metadata,
+    Column("minute", BigInteger, nullable=False),  # seconds since 1970
+    Column("worker", Text, nullable=False),
+    Column("counts", Text, nullable=False),  # JSON list, one number for each bucket (verification/timing.py)
+    PrimaryKeyConstraint("minute", "worker"),
 )
 
 assignments = Table(

@@ -41,6 +41,7 @@ _QUERY: Mapping[str, Schema] = {
     "rule": {"enum": list(RULES)},
     "seed": {"type": "string", "maxLength": 100, "description": "Whoever has it draws the same entries."},
     "count": {"type": "integer", "minimum": 1, "maximum": 200, "description": "How many are drawn; 50 by default."},
+    "step": {"enum": ["minute", "hour", "day"], "description": "Of each point; an hour by default, 750 points at most."},
     "partner": {"type": "string", "description": "Of this partner alone."},
     "until": {"type": "string", "description": "Until the end of this day in Asia/Jakarta, or this moment (RFC 3339)."},
 }

@@ -8,6 +8,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from gateway.verification.timing import BUCKETS, bucket
+
+TIMED = "/v1/verifications"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -38,6 +41,7 @@ class Metrics:
         )  # fmt: skip
         self._counters: dict[tuple[str, str, str], Any] = {}
         self._times: dict[str, Any] = {}
+        self._counts = [0] * BUCKETS
 
     def note(self, route: str, outcome: str, partner: str, seconds: float) -> None:
         """One call has ended."""
@@ -50,6 +54,17 @@ class Metrics:
         if time is None:
             time = self._times[route] = self._seconds.labels(route)
         time.observe(seconds)
+        if route == TIMED:
+            self._counts[bucket(seconds)] += 1
+
+    def take_counts(self) -> list[int]:
+        """How many verifications took how long since the last time (`verification.timing`); counting begins anew."""
+        counts, self._counts = self._counts, [0] * BUCKETS
+        return counts
+
+    def put_back(self, counts: list[int]) -> None:
+        """Counts that could not be written: they go with the next."""
+        self._counts = [one + other for one, other in zip(self._counts, counts, strict=True)]
 
     def note_witness(self, name: str, *, cosigned: bool) -> None:
         """A witness was asked for its cosignature."""

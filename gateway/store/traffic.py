@@ -1,0 +1,266 @@
+"""How many calls came, and how did they end? Sums by minute, hour and day over the copy that the log is searched by.
+
+They are counted after the seal, a stretch at a time, and each entry once; reading them never counts an entry.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, text
+
+from gateway.allowance.account import Account
+from gateway.clock import JAKARTA, SECOND, parse_rfc3339, rfc3339_seconds
+from gateway.errors import Cause, Refused
+from gateway.ledger.entry import Kind
+from gateway.register.reasons import Status
+from gateway.store.agreements import partner_entry
+from gateway.store.audit import instant
+from gateway.store.deeds import STAFF
+from gateway.store.duties import live_agreements
+from gateway.store.engine import Database, put_many
+from gateway.store.latencies import by_step
+from gateway.store.search import Facet, Follower, covered, followed, told_of
+from gateway.store.tables import accounts, house_facts, ledger_entries, search_entries, search_facets, traffic
+from gateway.store.views import Sight
+from gateway.verification.acts import Shown, View
+from gateway.verification.plain import usage_document
+from gateway.verification.timing import told
+
+CHUNK = 20_000
+STEPS: Mapping[str, int] = {"minute": 60, "hour": 3600, "day": 86_400}
+"""Seconds of each step; days are those of Asia/Jakarta."""
+USUAL: Mapping[str, int] = {"minute": 60, "hour": 48, "day": 31}
+"""How many points are shown when nobody says since when."""
+MOST = 750  # points
+_KEPT = {60: 32 * 86_400, 3600: 400 * 86_400}  # seconds for which minutes and hours are kept; days stay
+_COUNTED = "traffic.next"  # the house's fact: the first leaf index that is not counted yet
+_CALLS = frozenset({Kind.ANSWER, Kind.REFUSAL, Kind.REPEAT})
+_MINUTES = text(
+    f"SELECT facet, at / {60 * SECOND} AS minute, count(*) FROM search_entries "  # noqa: S608  a number of ours
+    "WHERE leaf_index >= :first AND leaf_index < :end GROUP BY facet, minute"
+)
+
+
+def start_of(second: int, step: int) -> int:
+    """When the step began that an instant lies in; both in seconds since 1970."""
+    shift = JAKARTA // SECOND if step == STEPS["day"] else 0
+    return (second + shift) // step * step - shift
+
+
+class Tally:
+    """Counts what is new in the copy."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._follower = Follower(database)
+
+    def follow(self, most: int = 1_000_000_000) -> int:
+        """Count up to `most` entries that are new; how many were. Raises StoreUnavailable."""
+        done = 0
+        while done < most:
+            with self._database.reading() as connection:
+                if _counted(connection) >= followed(connection):
+                    break
+            done += self._chunk()
+        return done
+
+    def _chunk(self) -> int:
+        with self._follower.writing() as connection:
+            first = _counted(connection)
+            end = min(first + CHUNK, followed(connection))
+            sums: Counter[tuple[int, int, int]] = Counter()
+            for facet, minute, count in connection.execute(_MINUTES, {"first": first, "end": end}):
+                for step in STEPS.values():
+                    sums[step, start_of(minute * 60, step), facet] += count
+            _add(connection, sums)
+            _forget(connection, first, end)
+            put_many(connection, house_facts, [(_COUNTED, str(end))], ("value",))
+            for step, kept in _KEPT.items():
+                newest = max((begins for one, begins, _ in sums if one == step), default=0)
+                connection.execute(delete(traffic).where(traffic.c.step == step, traffic.c.begins < newest - kept))
+        return end - first
+
+
+def _counted(connection: Connection) -> int:
+    return int(connection.execute(select(house_facts.c.value).where(house_facts.c.name == _COUNTED)).scalar() or 0)
+
+
+def _add(connection: Connection, sums: Mapping[tuple[int, int, int], int]) -> None:
+    """Add to what is counted already."""
+    columns = traffic.c
+    held: dict[tuple[int, int, int], int] = {}
+    for step in STEPS.values():
+        begins = {one for of, one, _ in sums if of == step}
+        if begins:
+            where = (columns.step == step, columns.begins >= min(begins), columns.begins <= max(begins))
+            held |= {tuple(row[:3]): row[3] for row in connection.execute(select(traffic).where(*where))}
+    put_many(connection, traffic, [(*key, held.get(key, 0) + count) for key, count in sums.items()], ("entries",))
+
+
+def _forget(connection: Connection, first: int, end: int) -> None:
+    """Where private parts were destroyed, their outcomes are not told from sums either."""
+    facets = {row.id: tuple(row[1:]) for row in connection.execute(select(search_facets))}
+    records = [id for id, facet in facets.items() if facet[1] == Kind.DESTRUCTION]
+    columns = search_entries.c
+    where = (columns.facet.in_(records), columns.leaf_index >= first, columns.leaf_index < end)
+    indexes = connection.execute(select(columns.leaf_index).where(*where)).scalars().all() if records else []
+    by_facet = {facet: id for id, facet in facets.items()}
+    for index in indexes:
+        private = connection.execute(
+            select(ledger_entries.c.private).where(ledger_entries.c.leaf_index == index)
+        ).scalar_one()
+        reach = covered(told_of(private))
+        if reach is None:
+            continue
+        for id, facet in facets.items():
+            bare = by_facet.get((*facet[:3], ""))
+            if facet[1] in reach[0] and bare is not None and bare != id:
+                _move(connection, id, bare, reach[1] // SECOND)
+
+
+def _move(connection: Connection, facet: int, bare: int, before: int) -> None:
+    columns = traffic.c
+    where = (columns.facet == facet, columns.begins < before)
+    sums = {(row.step, row.begins, bare): row.entries for row in connection.execute(select(traffic).where(*where))}
+    for key, count in sums.items():  # few: one outcome of one partner
+        held = connection.execute(
+            select(columns.entries).where(columns.step == key[0], columns.begins == key[1], columns.facet == bare)
+        ).scalar()
+        put_many(connection, traffic, [(*key, count + (held or 0))], ("entries",))
+    connection.execute(delete(traffic).where(*where))
+
+
+# ------------------------------------------------------------------------------------------------ showing
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What calls have come to."""
+
+    usable: int = 0
+    not_usable: int = 0
+    repeats: int = 0
+    unknown: int = 0  # answers whose private part was destroyed
+    refusals: Counter[str] = field(default_factory=Counter)
+
+    def add(self, kind: str, outcome: str, count: int) -> None:
+        if kind == Kind.REPEAT:
+            self.repeats += count
+        elif kind == Kind.REFUSAL:
+            self.refusals[outcome] += count
+        elif not outcome:
+            self.unknown += count
+        elif outcome == Status.ACTIVE:
+            self.usable += count
+        else:
+            self.not_usable += count
+
+    def document(self) -> dict[str, Any]:
+        refused = sum(self.refusals.values())
+        answers = self.usable + self.not_usable + self.unknown
+        return {
+            "calls": answers + refused + self.repeats, "answers": answers, "usable": self.usable,
+            "not_usable": self.not_usable, "repeats": self.repeats, "refused": refused,
+            "refusals": dict(sorted(self.refusals.items())),
+        }  # fmt: skip
+
+
+def _stretch(view: View, now: int) -> tuple[str, list[int], int]:
+    """(name of the step, when each point begins, where the last ends). Raises Refused(MALFORMED_REQUEST)."""
+    query = view.query
+    name = query.get("step") or "hour"
+    if name not in STEPS:
+        raise Refused(Cause.MALFORMED_REQUEST, members=["step"])
+    step = STEPS[name]
+    until = instant(query["until"], "until", end=True) if query.get("until") else now
+    last = start_of(max(min(until, now) - 1, 0) // SECOND, step)
+    first = start_of(instant(query["since"], "since") // SECOND, step) if query.get("since") else None
+    if first is None:
+        first = last - (USUAL[name] - 1) * step
+    if not 0 <= (last - first) // step < MOST:
+        raise Refused(Cause.MALFORMED_REQUEST, members=["since", "until"])
+    return name, list(range(first, last + 1, step)), last + step
+
+
+def _rows(
+    connection: Connection, step: int, begins: Iterable[int], end: int, partner: str
+) -> Iterable[tuple[int, Facet, int]]:
+    """(when, facet, how many) of calls of partners."""
+    first = min(begins)
+    facets = select(search_facets).where(search_facets.c.kind.in_(_CALLS), search_facets.c.partner != STAFF)
+    if partner:
+        facets = facets.where(search_facets.c.partner == partner)
+    known = {row.id: (row.partner, row.kind, row.purpose, row.outcome) for row in connection.execute(facets)}
+    columns = traffic.c
+    wanted = select(columns.begins, columns.facet, columns.entries).where(
+        columns.step == step, columns.begins >= first, columns.begins < end
+    )
+    if partner:
+        wanted = wanted.where(columns.facet.in_(list(known)))
+    for at, facet, count in connection.execute(wanted):
+        if facet in known:
+            yield at, known[facet], count
+
+
+def _document(sight: Sight, view: View, partner: str) -> dict[str, Any]:
+    connection = sight.connection
+    name, begins, end = _stretch(view, sight.now)
+    points = {at: _Sum() for at in begins}
+    partners: dict[str, _Sum] = {}
+    calls: dict[int, Counter[str]] = {at: Counter() for at in begins}
+    whole = _Sum()
+    for at, (who, kind, _, outcome), count in _rows(connection, STEPS[name], begins, end, partner):
+        for one in (points[at], partners.setdefault(who, _Sum()), whole):
+            one.add(kind, outcome, count)
+        calls[at][who] += count
+    held = [one for one in live_agreements(connection, sight.now) if partner in ("", one.partner)]
+    spent = {row.id: Account(*row[1:]) for row in connection.execute(select(accounts))} if held else {}
+    return {
+        "step": name,
+        "since": rfc3339_seconds(begins[0] * SECOND),
+        "until": rfc3339_seconds(end * SECOND),
+        "counted_until": _counted_until(connection),
+        "total": whole.document(),
+        "points": [
+            {"at": rfc3339_seconds(at * SECOND), **points[at].document(), "partners": dict(sorted(calls[at].items()))}
+            for at in begins
+        ],
+        "partners": [{"partner": who, **one.document()} for who, one in sorted(partners.items())],
+        "allowances": [
+            {"partner": one.partner, **usage_document(one, spent.get(one.id, Account()), sight.now)} for one in held
+        ],
+    }  # fmt: skip
+
+
+def _counted_until(connection: Connection) -> str | None:
+    """Up to when everything is counted: the last counted entry's time; None while nothing is."""
+    index = _counted(connection) - 1
+    at = connection.execute(select(search_entries.c.at).where(search_entries.c.leaf_index == index)).scalar()
+    return None if at is None else rfc3339_seconds(at)
+
+
+def show_traffic(sight: Sight, view: View) -> Shown:
+    """`GET /v1/traffic`: of the house or one partner, with how long verifications took (of the whole house)."""
+    partner = view.query.get("partner", "")
+    if partner:
+        partner_entry(sight.connection, partner)
+    document = _document(sight, view, partner)
+    begins = [parse_rfc3339(point["at"]) // SECOND for point in document["points"]]
+    end = parse_rfc3339(document["until"]) // SECOND
+    counts = by_step(sight.connection, begins, end)
+    for point, one in zip(document["points"], counts, strict=True):
+        point["latency"] = told(one)
+    document["latency"] = told([sum(each) for each in zip(*counts, strict=True)])
+    return Shown(document, private={"filters": {"partner": partner}} if partner else {})
+
+
+def show_own_traffic(sight: Sight, view: View) -> Shown:
+    """`GET /v1/usage/traffic`: a partner's own."""
+    return Shown(_document(sight, view, view.path["partner"]))
+
+
+VIEWS: Mapping[str, Callable[[Sight, View], Shown]] = {"traffic": show_traffic, "own_traffic": show_own_traffic}
