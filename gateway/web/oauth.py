@@ -11,72 +11,65 @@ from gateway.clock import SECOND
 from gateway.errors import Refused
 from gateway.oauth import introspection, revocation
 from gateway.oauth.access_token import TokenClaims
+from gateway.oauth.mtls import Certificate
+from gateway.oauth.token_endpoint import Grant
+from gateway.verification.seal import Sealed
 from gateway.verification.standing import Standing
-from gateway.web.certificate import certificate_of
 from gateway.web.headers import Headers
-from gateway.web.token import OAuthCall, Reply, client_of, used_before
-
-_OK = 200
+from gateway.web.token import OAuthCall, Reply, client_of
 
 
 class RevocationCall(OAuthCall):
     """`POST /oauth2/revoke` (RFC 7009): 200 whatever the token was; one of the client's own is void from then on."""
 
     path = revocation.PATH
+    unauthenticated = 401
 
-    async def _answer(
+    def _decide(
         self,
-        scope: Scope,
         form: Mapping[str, str],
-        headers: Headers,
+        headers: Headers,  # noqa: ARG002  a proof proves nothing here
         standing: Standing | None,
+        certificate: Certificate | None,
+    ) -> Grant:
+        return self._rooms.revocations.decide(form, client_of(standing), certificate)
+
+    async def _settle(
+        self,
+        scope: Scope,  # noqa: ARG002  every endpoint is told of the call
+        grant: Grant,
+        standing: Standing,
         origin: str,
-    ) -> Reply | None:
-        rooms = self._rooms
-        certificate = certificate_of(scope, headers, rooms.proxies)
-        grant = rooms.revocations.decide(form, client_of(standing), certificate)
-        if grant.status != _OK or standing is None:
-            return _refused(grant.status, grant.body)
-        await rooms.door.admit_client(standing.client.client_id)
-        sealed = await rooms.grants.revocation(standing, grant.token, grant.proofs, origin)
-        if sealed is None:
-            return None
-        refused = used_before(sealed)
-        return _refused(refused.status, refused.body) if refused else Reply(_OK, {}, standing.partner.id)
+    ) -> tuple[Sealed | None, Reply]:
+        sealed = await self._rooms.grants.revocation(standing, grant.token, grant.proofs, origin)
+        return sealed, Reply(grant.status, {}, standing.partner.id)
 
 
 class IntrospectionCall(OAuthCall):
     """`POST /oauth2/introspect` (RFC 7662): JSON, or a signed JWT for whoever accepts that (RFC 9701)."""
 
     path = introspection.PATH
+    unauthenticated = 401
 
-    async def _answer(
+    def _decide(
         self,
-        scope: Scope,
         form: Mapping[str, str],
-        headers: Headers,
+        headers: Headers,  # noqa: ARG002  a proof proves nothing here
         standing: Standing | None,
-        origin: str,
-    ) -> Reply | None:
+        certificate: Certificate | None,
+    ) -> Grant:
+        return self._rooms.introspections.decide(form, client_of(standing), certificate)
+
+    async def _settle(self, scope: Scope, grant: Grant, standing: Standing, origin: str) -> tuple[Sealed | None, Reply]:
         rooms = self._rooms
-        certificate = certificate_of(scope, headers, rooms.proxies)
-        grant = rooms.introspections.decide(form, client_of(standing), certificate)
-        if grant.status != _OK or standing is None:
-            return _refused(grant.status, grant.body)
-        await rooms.door.admit_client(standing.client.client_id)
         owner = await rooms.directory.standing(grant.token.client_id) if grant.token else None
         document = _document(grant.token, owner)
         sealed = await rooms.grants.introspection(standing, document, grant.proofs, origin, owner)
-        if sealed is None:
-            return None
-        refused = used_before(sealed)
-        if refused is not None:
-            return _refused(refused.status, refused.body)
         accept = ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"accept")
         if not introspection.wants_jwt(accept):
-            return Reply(_OK, document, standing.partner.id)
+            return sealed, Reply(grant.status, document, standing.partner.id)
         signed = rooms.introspections.sign(document, standing.client.client_id)
-        return Reply(_OK, {}, standing.partner.id, signed, introspection.MEDIA_TYPE.encode())
+        return sealed, Reply(grant.status, {}, standing.partner.id, signed, introspection.MEDIA_TYPE.encode())
 
 
 def _document(claims: TokenClaims | None, owner: Standing | None) -> Mapping[str, Any]:
@@ -88,8 +81,3 @@ def _document(claims: TokenClaims | None, owner: Standing | None) -> Mapping[str
     except Refused:
         return introspection.INACTIVE
     return introspection.describe(claims)
-
-
-def _refused(status: int, body: Mapping[str, Any]) -> Reply:
-    """An error; a client that did not authenticate is told so with 401 (RFC 7662 §2.3)."""
-    return Reply(401 if body.get("error") == "invalid_client" else status, body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from litestar.types import Receive, Scope, Send
 from gateway.clock import SECOND
 from gateway.errors import CallerGone, Cause, Refused, StoreUnavailable
 from gateway.oauth.client import Client
-from gateway.oauth.token_endpoint import PATH
+from gateway.oauth.mtls import Certificate
+from gateway.oauth.token_endpoint import PATH, Grant
 from gateway.verification.seal import Sealed
 from gateway.verification.standing import Standing
 from gateway.web.certificate import certificate_of
@@ -22,6 +24,7 @@ from gateway.web.headers import Headers, address, parse_headers
 from gateway.web.rooms import Rooms
 
 FIELDS = 30
+_OK = 200
 _log = structlog.get_logger("gateway.web")
 
 
@@ -57,10 +60,12 @@ def parse_form(headers: Headers, body: bytes) -> dict[str, str]:
     return {name: value for name, value in form.items() if value}
 
 
-class OAuthCall:
-    """An endpoint of the authorization server as an ASGI route; each says in `_answer` what it does with a form."""
+class OAuthCall(ABC):
+    """An endpoint of the authorization server as an ASGI route; each says how it decides a form, and what it then seals."""
 
     path = ""
+    unauthenticated = 400
+    """With which status a client that did not authenticate is told so."""
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
@@ -89,7 +94,7 @@ class OAuthCall:
             reply = _AGAIN
             extra.append((b"retry-after", b"1"))
         error = str(reply.body.get("error", ""))
-        if error == "use_dpop_nonce" or (reply.status == 200 and rooms.proofs.nonce_required):  # noqa: PLR2004
+        if error == "use_dpop_nonce" or (reply.status == _OK and rooms.proofs.nonce_required):
             extra.append((b"dpop-nonce", rooms.proofs.nonce().encode()))
         if reply.status == 405:  # noqa: PLR2004  RFC 9110 §15.5.6
             extra.append((b"allow", b"POST"))
@@ -112,18 +117,30 @@ class OAuthCall:
         except FormFault as fault:
             return Reply(400, {"error": "invalid_request", "error_description": str(fault)})
         claimed = rooms.token_endpoint.claimed_client(form)
+        certificate = certificate_of(scope, headers, rooms.proxies)
         for _ in range(2):  # once more when what it was decided on has moved meanwhile
             standing = await rooms.directory.standing(claimed) if claimed else None
-            reply = await self._answer(scope, form, headers, standing, origin)
-            if reply is not None:
-                return reply
+            grant = self._decide(form, headers, standing, certificate)
+            if grant.status != _OK or standing is None:
+                return self._error(grant.status, grant.body)
+            await rooms.door.admit_client(standing.client.client_id)
+            sealed, reply = await self._settle(scope, grant, standing, origin)
+            if sealed is not None:
+                return self._error(400, _used_before(sealed)) if sealed.cause else reply
         raise Refused(Cause.OVERLOADED, retry_after=1)
 
-    async def _answer(
-        self, scope: Scope, form: Mapping[str, str], headers: Headers, standing: Standing | None, origin: str
-    ) -> Reply | None:
-        """The reply, sealed; None when what it was decided on has moved. `standing` is whom the form claims to be from."""
-        raise NotImplementedError
+    @abstractmethod
+    def _decide(
+        self, form: Mapping[str, str], headers: Headers, standing: Standing | None, certificate: Certificate | None
+    ) -> Grant:
+        """What the endpoint decides; `standing` is whom the form claims to be from, and not yet more than a claim."""
+
+    @abstractmethod
+    async def _settle(self, scope: Scope, grant: Grant, standing: Standing, origin: str) -> tuple[Sealed | None, Reply]:
+        """The seal of a decision that is no error, None when what it was decided on has moved; and what is then told."""
+
+    def _error(self, status: int, body: Mapping[str, Any]) -> Reply:
+        return Reply(self.unauthenticated if body.get("error") == "invalid_client" else status, body)
 
     async def _count(self, origin: str, error: str) -> None:
         self._rooms.unidentified[error] = self._rooms.unidentified.get(error, 0) + 1
@@ -135,28 +152,25 @@ class TokenCall(OAuthCall):
 
     path = PATH
 
-    async def _answer(
-        self,
-        scope: Scope,
-        form: Mapping[str, str],
-        headers: Headers,
-        standing: Standing | None,
-        origin: str,
-    ) -> Reply | None:
-        rooms = self._rooms
+    def _decide(
+        self, form: Mapping[str, str], headers: Headers, standing: Standing | None, certificate: Certificate | None
+    ) -> Grant:
         agreed: dict[str, frozenset[str]] = {}
         for agreement in standing.partner.agreements if standing else ():
             for purpose, terms in agreement.purposes.items():
                 agreed[purpose] = agreed.get(purpose, frozenset()) | terms.claims
-        certificate = certificate_of(scope, headers, rooms.proxies)
-        grant = rooms.token_endpoint.grant(form, headers.dpop, client_of(standing), agreed, certificate)
-        if grant.token is None or standing is None:
-            return Reply(grant.status, grant.body)
-        await rooms.door.admit_client(standing.client.client_id)
-        sealed = await rooms.grants.token(standing, grant.token, grant.proofs, origin)
-        if sealed is None:
-            return None
-        return used_before(sealed) or Reply(grant.status, grant.body, standing.partner.id)
+        return self._rooms.token_endpoint.grant(form, headers.dpop, client_of(standing), agreed, certificate)
+
+    async def _settle(
+        self,
+        scope: Scope,  # noqa: ARG002  every endpoint is told of the call
+        grant: Grant,
+        standing: Standing,
+        origin: str,
+    ) -> tuple[Sealed | None, Reply]:
+        assert grant.token is not None  # noqa: S101  for the type checker: what is no error is a token here
+        sealed = await self._rooms.grants.token(standing, grant.token, grant.proofs, origin)
+        return sealed, Reply(grant.status, grant.body, standing.partner.id)
 
 
 def client_of(standing: Standing | None) -> Client | None:
@@ -164,13 +178,11 @@ def client_of(standing: Standing | None) -> Client | None:
     return None if standing is None or standing.validity.suspended else standing.client
 
 
-def used_before(sealed: Sealed) -> Reply | None:
+def _used_before(sealed: Sealed) -> Mapping[str, str]:
     """The error for what was sealed as a replay."""
     if sealed.cause == Cause.INVALID_DPOP_PROOF:
-        return Reply(400, {"error": "invalid_dpop_proof", "error_description": "the proof's jti was used before"})
-    if sealed.cause:
-        return Reply(400, {"error": "invalid_client", "error_description": "the assertion's jti was used before"})
-    return None
+        return {"error": "invalid_dpop_proof", "error_description": "the proof's jti was used before"}
+    return {"error": "invalid_client", "error_description": "the assertion's jti was used before"}
 
 
 _AGAIN = Reply(503, {"error": "temporarily_unavailable", "error_description": "try again"})
