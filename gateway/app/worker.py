@@ -64,7 +64,7 @@ from gateway.verification.sealing_socket import RemoteSealing
 from gateway.verification.standing import Directory
 from gateway.web.door import Door
 from gateway.web.metrics import Metrics
-from gateway.web.problems import Problems
+from gateway.web.problems import Problems, words
 from gateway.web.rooms import Rooms
 from gateway.web.routes import application
 from gateway.web.signature import AnswerSigner
@@ -177,6 +177,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         Instruments(
             keyring, Publication(keeper, LedgerOf(house.database)), LedgerOf(house.database), Follower(house.database)
         ),
+        words,
     )
     token_endpoint = TokenEndpoint(issuer, resource, tokens, proofs, clock, entropy, authorities)
     external = _external_tokens(settings, tokens, directory, clock)

@@ -28,6 +28,7 @@ from gateway.store import (
     credentials,
     duties,
     incidents,
+    own,
     traffic,
 )
 from gateway.store.deeds import Books, Deed
@@ -36,7 +37,7 @@ from gateway.store.history import Change, bump, write_history
 from gateway.store.money import keep_statement, kept_statement, make_statement
 from gateway.store.seals import SealsWithin
 from gateway.store.search import Instruments
-from gateway.store.views import Sight, show
+from gateway.store.views import Sight, show, slug_alone
 from gateway.verification.acts import Act, Shown, View
 from gateway.verification.seal import Draft, Failed, Moved, Outcome, Sealed, SealStore, Submission
 from gateway.verification.sealer import Sealer
@@ -87,6 +88,7 @@ AUDIT_VIEWS: Mapping[str, Callable[[Sight, View], Shown]] = {
     **access_requests.VIEWS,
     **incidents.VIEWS,
     **traffic.VIEWS,
+    **own.VIEWS,
 }
 """Views that need to know who reads, or tell the entry of the reading more than their name."""
 CATCH_UP = 20_000  # entries that are copied before a search, at most
@@ -135,10 +137,11 @@ class AdministrationOf:
         issuer: str,
         signer: SigningKey,
         instruments: Instruments | None = None,
+        words: Callable[[str], Mapping[str, Any]] = slug_alone,
     ) -> None:
         """`decider` gives the policies in force, whose purposes drafts are read with; `sealer` seals in a given store.
 
-        `signer` signs statements; without `instruments` nobody audits here.
+        `signer` signs statements; without `instruments` nobody audits here. `words` tells what a cause means.
         """
         self._database = database
         self._clock = clock
@@ -148,6 +151,7 @@ class AdministrationOf:
         self._issuer = issuer
         self._signer = signer
         self._instruments = instruments
+        self._words = words
         # Apart, so that no long reading keeps an emergency suspension waiting.
         self._acting = ThreadPoolExecutor(1, thread_name_prefix="desk")
         self._reading = ThreadPoolExecutor(2, thread_name_prefix="desk-reader")
@@ -175,9 +179,8 @@ class AdministrationOf:
             traffic.Tally(self._database).follow(CATCH_UP)
         with self._database.reading() as connection:
             decider = self._decider()
-            sight = Sight(
-                connection, self._clock.now(), decider.policies.purposes, decider, self._instruments, replays=True
-            )
+            purposes, tools = decider.policies.purposes, self._instruments
+            sight = Sight(connection, self._clock.now(), purposes, decider, tools, self._words, replays=True)
             return show(sight, view) if audited is None else audited(sight, view)
 
     def _statement(self, view: View) -> Shown:

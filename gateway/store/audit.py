@@ -84,14 +84,15 @@ def bounds(sight: Sight, view: View) -> Bounds:
     size = followed(connection)
     first = first_at(connection, max(held.since, since or 0), size)
     end = first_at(connection, min(held.until, until if until is not None else held.until), size)
-    after = _number(query.get("cursor", ""), "cursor", -1)
+    after = whole_number(query.get("cursor", ""), "cursor", -1)
     partners = (query["partner"],) if query.get("partner") else held.partners
     wanted = Filter(partners, max(first, after + 1), end, *(query.get(name, "") for name in FILTERS))
     told = {"assignment": held.id, "filters": {name: value for name, value in sorted(query.items()) if value}}
     return Bounds(held, wanted, told)
 
 
-def _number(text: str, member: str, absent: int, most: int = 1 << 62) -> int:
+def whole_number(text: str, member: str, absent: int, most: int = 1 << 62) -> int:
+    """A number of a query, `absent` when there is none. Raises Refused(MALFORMED_REQUEST)."""
     if not text:
         return absent
     if not (text.isascii() and text.isdecimal()) or len(text) > 19 or int(text) > most:  # noqa: PLR2004
@@ -99,8 +100,9 @@ def _number(text: str, member: str, absent: int, most: int = 1 << 62) -> int:
     return int(text)
 
 
-def _limit(view: View, usual: int = PAGE, most: int = MOST) -> int:
-    limit = _number(view.query.get("limit", ""), "limit", usual, most)
+def limit_of(view: View, usual: int = PAGE, most: int = MOST) -> int:
+    """How many items a page may have. Raises Refused(MALFORMED_REQUEST)."""
+    limit = whole_number(view.query.get("limit", ""), "limit", usual, most)
     if not limit:
         raise Refused(Cause.MALFORMED_REQUEST, members=["limit"])
     return limit
@@ -145,7 +147,7 @@ def _listed(sight: Sight, found: list[Found], limit: int, bound: Bounds) -> Show
 
 def search(sight: Sight, view: View) -> Shown:
     """`GET /v1/ledger/entries`."""
-    limit, bound = _limit(view), bounds(sight, view)
+    limit, bound = limit_of(view), bounds(sight, view)
     return _listed(sight, find(sight.connection, bound.filter, limit + 1), limit, bound)
 
 
@@ -192,7 +194,7 @@ def sample(sight: Sight, view: View) -> Shown:
     seed = view.query.get("seed", "")
     if not 0 < len(seed) <= 100:  # noqa: PLR2004
         raise Refused(Cause.MALFORMED_REQUEST, members=["seed"])
-    count = _number(view.query.get("count", ""), "count", PAGE, MOST)
+    count = whole_number(view.query.get("count", ""), "count", PAGE, MOST)
     bound = bounds(sight, view)
     facets = facets_of(sight.connection, bound.filter)
     wanted = set(facets.values())
@@ -217,7 +219,7 @@ def export(sight: Sight, view: View) -> Shown:
     if note is None:
         raise Refused(Cause.NOT_FOUND, retry_after=2)
     size = Checkpoint.parse(note.partition("\n\n")[0] + "\n").size
-    limit = _limit(view, 500, 1_000)
+    limit = limit_of(view, 500, 1_000)
     stretch = bound.filter
     covered = Filter(
         stretch.partners, stretch.first, min(stretch.end, size), stretch.kind, stretch.purpose, stretch.outcome

@@ -75,10 +75,10 @@ class PartnersOf:
             name=parse_name(*name) if name else None,
             certificates={certificate(der).thumbprint: parse_key(jwk).kid for jwk, der in _certificates(jwks)},
         )
-        partner = self._partner(connection, row.partner)
+        partner = self.partner(connection, row.partner)
         named = {name for one in partner.agreements for name in _named(one)}
         principals = {
-            name: self._partner(connection, name)
+            name: self.partner(connection, name)
             for name in connection.execute(select(partners.c.id).where(partners.c.id.in_(named))).scalars()
         }
         validity = read_validity(connection, client_id, frozenset(key.thumbprint for key in keys.values()))
@@ -94,7 +94,8 @@ class PartnersOf:
         return [der for text in sets for _, der in _certificates(json.loads(text)["keys"])]
 
     @staticmethod
-    def _partner(connection: Connection, id: str) -> Partner:
+    def partner(connection: Connection, id: str) -> Partner:
+        """A partner with every version of its agreements."""
         row = connection.execute(select(partners).where(partners.c.id == id)).one()
         documents = connection.execute(
             select(agreement_versions.c.document)

@@ -52,6 +52,11 @@ ENTRIES = 100_000
 """How many entries of the ledger a replay looks at; the newest of them when there are more."""
 
 
+def slug_alone(cause: str) -> Mapping[str, Any]:
+    """What is told of a cause where nobody has words for it."""
+    return {"slug": cause}
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What a view is read from."""
@@ -61,6 +66,7 @@ class Sight:
     purposes: PurposeCatalogue
     decider: Decider
     instruments: Instruments | None = None
+    words: Callable[[str], Mapping[str, Any]] = slug_alone  # of a cause, by its slug
     replays: bool = False  # deciding the past again takes seconds: never under the sealing lock
 
 
@@ -96,11 +102,12 @@ def _partner(sight: Sight, view: View) -> Seen:
         "exemption": dict(entry.exemption) if entry.exemption else None,
         "suspended": bool(suspended),
         "agreements": [{"agreement": each, "state": _state(sight, each)} for each in held],
-        "keys": _keys(sight, entry.id),
+        "keys": keys_of_partner(sight, entry.id),
     }, ""
 
 
-def _keys(sight: Sight, partner: str) -> list[dict[str, Any]]:
+def keys_of_partner(sight: Sight, partner: str) -> list[dict[str, Any]]:
+    """Keys and certificates of every client of a partner."""
     shown = []
     held = sight.connection.execute(
         select(clients.c.client_id, clients.c.auth_method)

@@ -38,10 +38,14 @@ _QUERY: Mapping[str, Schema] = {
     "kind": {"type": "string", "description": "Of this kind; docs/ledger-entries.md."},
     "outcome": {"type": "string", "description": "With this outcome: a status, a reason, or the slug of a refusal."},
     "since": {"type": "string", "description": "From this moment (RFC 3339) or day in Asia/Jakarta on."},
+    "cause": {"type": "string", "description": "Refused with this slug; /problems."},
     "rule": {"enum": list(RULES)},
     "seed": {"type": "string", "maxLength": 100, "description": "Whoever has it draws the same entries."},
     "count": {"type": "integer", "minimum": 1, "maximum": 200, "description": "How many are drawn; 50 by default."},
-    "step": {"enum": ["minute", "hour", "day"], "description": "Of each point; an hour by default, 750 points at most."},
+    "step": {
+        "enum": ["minute", "hour", "day"],
+        "description": "Of each point; an hour by default, 750 points at most.",
+    },
     "partner": {"type": "string", "description": "Of this partner alone."},
     "until": {"type": "string", "description": "Until the end of this day in Asia/Jakarta, or this moment (RFC 3339)."},
 }

@@ -234,6 +234,14 @@ def _moment(text: str, language: str) -> str:
 _writer = lru_cache(maxsize=4)(Problems)  # a page is anybody's to ask for: it must not make every text anew
 
 
+def words(slug: str) -> dict[str, Any]:
+    """Slug, title and what to do, in both languages; the slug alone of a cause that is told no more."""
+    problem = PROBLEMS.get(Cause(slug)) if slug in set(Cause) else None
+    if problem is None:
+        return {"slug": slug}
+    return {"slug": slug, "title": dict(problem.title), "what_to_do": dict(problem.what_to_do)}
+
+
 def page(cause: Cause, issuer: str) -> dict[str, Any]:
     """What `GET /problems/<slug>` shows as JSON: slug, status, retryable, texts in `id` and `en`, example document."""
     problem = PROBLEMS[cause]
