@@ -25,6 +25,11 @@ class Cosigners:
         self._sizes: dict[VerifierKey, int] = {}
         self._http = httpx.Client(timeout=PATIENCE, follow_redirects=False) if witnesses else None
 
+    @property
+    def keys(self) -> Sequence[VerifierKey]:
+        """See `keeper.Cosign.keys`."""
+        return [key for key, _ in self._witnesses]
+
     def __call__(self, signed: Signed, prove: Prove) -> str:
         """The signature lines of those that have cosigned; all are asked at once."""
         if not self._witnesses:

@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.errors import LedgerFault, LedgerForked
-from gateway.ledger.check import Head
 from gateway.ledger.checkpoint import Checkpoint, Signed, is_successor, sign, verify
 from gateway.ledger.merkle import Frontier
 from gateway.ledger.note import NoteFault, Signer, VerifierKey
 from gateway.ledger.proof import Tree, verify_consistency
+from gateway.ledger.regrown import Head
 
 NEW_LOG = "nik-gateway ledger declare-new-log"
 
 
 class Cosign(Protocol):
     """Asks witnesses."""
+
+    @property
+    def keys(self) -> Sequence[VerifierKey]:
+        """The keys of the witnesses."""
 
     def __call__(self, signed: Signed, prove: Callable[[int], list[bytes]]) -> str:
         """Signature lines of those that were reached; `prove` gives what proves that the checkpoint extends a size."""
@@ -36,6 +40,8 @@ class Cosign(Protocol):
 
 class Unwitnessed:
     """No witness is configured."""
+
+    keys: Sequence[VerifierKey] = ()
 
     def __call__(self, _: Signed, __: Callable[[int], list[bytes]]) -> str:
         """See `Cosign`."""
@@ -182,6 +188,18 @@ class Keeper:
     def public(self) -> str | None:
         """The checkpoint that is published, as a signed note; None before the first."""
         return self._public.read()
+
+    def published_at(self) -> int:
+        """When the published checkpoint was written (microseconds); 0 before the first."""
+        try:
+            return self._public.path.stat().st_mtime_ns // 1000
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def witnesses(self) -> Sequence[VerifierKey]:
+        """The keys of the configured witnesses."""
+        return self._cosign.keys
 
     def vkeys(self, origin: str = "") -> list[VerifierKey]:
         """The keys that verify the log of an origin (the present one by default), newest first."""

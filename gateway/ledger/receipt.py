@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from gateway.ledger.checkpoint import Signed, verify
+from gateway.keyring.keys import b64u
+from gateway.ledger.checkpoint import Checkpoint, Signed, verify
 from gateway.ledger.merkle import leaf_hash
 from gateway.ledger.note import NoteFault, VerifierKey, b64, b64_decode
 from gateway.ledger.proof import verify_inclusion
@@ -27,6 +29,14 @@ class Receipt:
         """The proof as it is handed out."""
         hashes = "".join(f"{b64(each)}\n" for each in self.path)
         return f"{FIRST_LINE}\nextra {b64(self.leaf)}\nindex {self.index}\n{hashes}\n{self.checkpoint}"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What RFC 6962 §2.1.1 needs, for a browser: leaf, hashes and root as base64url, index, size, and the note."""
+        held = Checkpoint.parse(self.checkpoint.partition("\n\n")[0] + "\n")
+        hashes = [b64u(beside) for beside in self.path]
+        whole = {"leaf": b64u(self.leaf), "index": self.index, "size": held.size, "hashes": hashes}
+        return {**whole, "root": b64u(held.root), "checkpoint": self.checkpoint}
 
     @classmethod
     def parse(cls, text: str) -> Receipt:

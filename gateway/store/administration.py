@@ -29,6 +29,7 @@ from gateway.store import (
     duties,
     incidents,
     own,
+    published,
     traffic,
 )
 from gateway.store.deeds import Books, Deed
@@ -89,6 +90,7 @@ AUDIT_VIEWS: Mapping[str, Callable[[Sight, View], Shown]] = {
     **incidents.VIEWS,
     **traffic.VIEWS,
     **own.VIEWS,
+    **published.VIEWS,
 }
 """Views that need to know who reads, or tell the entry of the reading more than their name."""
 CATCH_UP = 20_000  # entries that are copied before a search, at most

@@ -184,6 +184,8 @@ def entry(sight: Sight, view: View) -> Shown:
         "private": None if private is None else msgspec.json.decode(private[SALT:]),
         "private_bytes": None if private is None else b64u(private),
         "proof": None if proof is None or isinstance(proof, NotYet) else proof.text,
+        "inclusion": None if proof is None or isinstance(proof, NotYet) else proof.document,
+        "keys": tools.published.keys().split(),
         "assignment": held.id,
     }
     return Shown(document, agreement=leaf.agreement, private={"assignment": held.id})
