@@ -24,7 +24,7 @@ from gateway.store.engine import put_many
 from gateway.store.tables import accounts, agreement_versions, agreements, approvals, drafts, exemptions, partners
 from gateway.verification.acts import Act, Exemption, NewPartner
 
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z").match
+ID = re.compile(r"(?!import\Z)[a-z0-9][a-z0-9-]{0,63}\Z").match  # /v1/agreements/import is a call
 _LONGEST = 40  # characters of an id that is made from a name
 
 
@@ -156,7 +156,7 @@ def draft_agreement(books: Books, act: Act) -> Deed:
     partner = partner_entry(books.connection, act.path["id"])
     fields = dict(act.body)
     given = fields.pop("id", "")
-    if given and not (isinstance(given, str) and _ID(given)):
+    if given and not (isinstance(given, str) and ID(given)):
         raise Refused(Cause.MALFORMED_REQUEST, members=["id"])
     agreement = given or _next_agreement(books.connection, partner.id)
     if books.connection.execute(select(agreements.c.id).where(agreements.c.id == agreement)).first() or versions_of(
@@ -164,7 +164,7 @@ def draft_agreement(books: Books, act: Act) -> Deed:
     ):
         raise Refused(Cause.CONFLICT, fault="an agreement of this id exists already")
     put_many(books.connection, agreements, [(agreement, partner.id, books.now)])
-    return _draft(books, act, partner, agreement, 1, fields)
+    return draft(books, act, partner, agreement, 1, fields)
 
 
 def _next_agreement(connection: Connection, partner: str) -> str:
@@ -186,7 +186,7 @@ def draft_version(books: Books, act: Act) -> Deed:
         ).scalars(),
         *connection.execute(select(drafts.c.version).where(drafts.c.agreement == agreement)).scalars(),
     ]
-    return _draft(books, act, partner, agreement, max(numbers, default=0) + 1, dict(act.body))
+    return draft(books, act, partner, agreement, max(numbers, default=0) + 1, dict(act.body))
 
 
 def amend_draft(books: Books, act: Act) -> Deed:
@@ -197,10 +197,10 @@ def amend_draft(books: Books, act: Act) -> Deed:
         raise Refused(Cause.CONFLICT, fault="it is proposed already: withdraw or reject the proposal first")
     partner = partner_entry(books.connection, owner_of(books.connection, agreement))
     hands = json.loads(row.persons)
-    return _draft(books, act, partner, agreement, version, dict(act.body), persons=hands, before=row.digest)
+    return draft(books, act, partner, agreement, version, dict(act.body), persons=hands, before=row.digest)
 
 
-def _draft(  # noqa: PLR0913  what a draft is made of
+def draft(  # noqa: PLR0913  what a draft is made of
     books: Books,
     act: Act,
     partner: PartnerEntry,
@@ -211,6 +211,7 @@ def _draft(  # noqa: PLR0913  what a draft is made of
     persons: Sequence[str] = (),
     before: str = "",
 ) -> Deed:
+    """Write a draft down as it reads now; `persons` have had a hand in it, `before` is the digest of what it was."""
     found = examined(books, partner, agreement, version, fields)
     hands = [*(each for each in persons if each != act.person), act.person]
     row = (agreement, version, str(State.DRAFT), found.digest, json.dumps(fields), json.dumps(hands))

@@ -110,6 +110,13 @@ Fields = dict[str, Any]
 """The fields of an agreement, as far as they are known (docs/agreements.md)."""
 
 
+class AgreementImport(Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/agreements/import`: agreements with their `id` and `partner`; `dry_run` tells what they would become."""
+
+    agreements: Annotated[list[Fields], Meta(min_length=1, max_length=200)]
+    dry_run: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """One thing that a person does. `match` is what `If-Match` named, empty without it."""

@@ -20,8 +20,8 @@ from gateway.web.shapes import DIGEST, MILLISECONDS, UUID, WHOLE, Schema, closed
 
 _BODIES = (
     acts.NewPartner, acts.Reason, acts.Suspension, acts.Objection, acts.Seen, acts.NewKey, acts.OwnKey, acts.Delivery,
-    acts.Payment, acts.NewAdministrator, acts.Nothing, audit.NewAssignment, audit.NikSearch, audit.FindingNote,
-    audit.NewAccessRequest, audit.Withholding, audit.Closing, audit.NewIncident,
+    acts.Payment, acts.NewAdministrator, acts.Nothing, acts.AgreementImport, audit.NewAssignment, audit.NikSearch,
+    audit.FindingNote, audit.NewAccessRequest, audit.Withholding, audit.Closing, audit.NewIncident,
     audit.Notice,
 )  # fmt: skip
 _ANSWERS: Mapping[str, str] = {

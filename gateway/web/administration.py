@@ -48,6 +48,7 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/v1/partners/{id}/payments", WRITE, "propose_payment", "Propose to credit a prepayment", acts.Payment, 202),
     Row("POST", "/v1/partners/{id}/exemption", WRITE, "propose_exemption", "Propose an exemption, with proof", acts.Exemption, 202),
     Row("DELETE", "/v1/partners/{id}/exemption", WRITE, "end_exemption", "End an exemption at once"),
+    Row("POST", "/v1/agreements/import", WRITE, "import_agreements", "Draft many agreements at once", acts.AgreementImport),
     Row("GET", "/v1/agreements/{a}", READ, "agreement", "One agreement, with its versions"),
     Row("GET", "/v1/agreements/{a}/versions", READ, "versions", "Versions of an agreement", query=PAGED),
     Row("POST", "/v1/agreements/{a}/versions", WRITE, "draft_version", "Draft the next version", acts.Fields, 201),
