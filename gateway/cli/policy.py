@@ -61,6 +61,9 @@ def check(directory: Path, as_json: bool) -> None:  # noqa: FBT001
     help="What else it would carry.",
 )
 @click.option("--outside", is_flag=True, help="As if the call came from an address outside the agreement.")
+@click.option(
+    "--uncertified", is_flag=True, help="As if it came with no certificate of those that the agreement lists."
+)
 @json_option
 def explain(  # noqa: PLR0913, PLR0917  one argument for each option
     config: Path,
@@ -70,6 +73,7 @@ def explain(  # noqa: PLR0913, PLR0917  one argument for each option
     consent: str,
     members: tuple[str, ...],
     outside: bool,  # noqa: FBT001
+    uncertified: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Which rule decides a request of this kind, and why. Exit 1 when it would be refused."""
@@ -100,6 +104,7 @@ def explain(  # noqa: PLR0913, PLR0917  one argument for each option
         operator="operator" in members,
         on_behalf_of="on_behalf_of" in members,
         address_allowed=not outside,
+        certificate_allowed=not uncertified,
         client_id=client_id,
         sender_constraint="dpop",
     )

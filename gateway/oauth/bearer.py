@@ -71,6 +71,7 @@ class Identifier:
             token.claim_names,
             token.claims.key,
             token.claims.iat * SECOND,
+            certificate.thumbprint if certificate else "",
         )
 
 

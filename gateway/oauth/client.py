@@ -59,7 +59,8 @@ class Caller:
 
     `expires` and `issued` are the token's `exp` and `iat` in microseconds; `purposes` bound every call when the token was
     so bound, `claims` those of each purpose that has a bound of its own; `key` is the thumbprint of the registered key
-    that the token was got with, empty when it was got otherwise.
+    that the token was got with, empty when it was got otherwise; `certificate` that of the TLS certificate (`x5t#S256`)
+    of the connection that the call came by, empty without one.
     """
 
     client_id: str
@@ -74,3 +75,4 @@ class Caller:
     claims: Mapping[str, frozenset[str]] | None = None
     key: str = ""
     issued: int = 0
+    certificate: str = ""

@@ -112,6 +112,16 @@ class Agreement:
         access = self.fields.get("access")
         return not isinstance(access, dict) or access.get("signed_answers") is not False
 
+    def admits(self, certificate: str) -> bool:
+        """Whether a call with this TLS certificate (`x5t#S256`, empty: none) may come: one of those that it lists, if any.
+
+        What is listed under another `method` than mtls is not asked for.
+        """
+        access = self.fields.get("access")
+        if not isinstance(access, dict) or access.get("method") != "mtls":
+            return True
+        return certificate in access["certificates"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AgreementInForce:

@@ -30,6 +30,7 @@ class Inputs:
     operator: bool
     on_behalf_of: bool
     address_allowed: bool
+    certificate_allowed: bool
     client_id: str
     sender_constraint: str
     token_purposes: frozenset[str] | None = None
@@ -68,6 +69,7 @@ def cedar_request(terms: PurposeTerms, inputs: Inputs) -> dict[str, Any]:
         "operator": inputs.operator,
         "on_behalf_of": inputs.on_behalf_of,
         "address_allowed": inputs.address_allowed,
+        "certificate_allowed": inputs.certificate_allowed,
         "client": inputs.client_id,
         "sender_constraint": inputs.sender_constraint,
     }

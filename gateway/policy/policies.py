@@ -20,7 +20,7 @@ from gateway.errors import Misconfigured
 from gateway.partners.agreement import Agreement, AgreementInForce, Disclosure, Limits, PurposeTerms, State
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.policy.inputs import Inputs, cedar_entities, cedar_request
-from gateway.policy.rules import REFUSALS, Fault, Rule, read_rules
+from gateway.policy.rules import REFUSALS, REQUIRED, Fault, Rule, read_rules
 
 SCHEMA = "schema.cedarschema"
 PURPOSES = "purposes.toml"
@@ -128,6 +128,10 @@ def _whole(directory: Path, rules: Iterable[Rule]) -> list[Fault]:
         Fault(directory.name, None, "missing_refusal", f"no forbid has @refusal `{slug}`", "restore the rule")
         for slug in sorted(REFUSALS - told)
     ]
+    faults += [
+        Fault(directory.name, None, "missing_rule", f"no forbid has @id `{id}`", "restore the rule")
+        for id in sorted(REQUIRED - {rule.id for rule in rules if rule.effect == "forbid"})
+    ]
     if not any(rule.effect == "permit" for rule in rules):
         faults.append(Fault(directory.name, None, "no_permit", "nothing is ever permitted", "restore the permit"))
     return faults
@@ -160,6 +164,7 @@ def _try_out(policies: Policies) -> Fault | None:
         operator=False,
         on_behalf_of=False,
         address_allowed=True,
+        certificate_allowed=True,
         client_id="trial",
         sender_constraint="dpop",
         token_purposes=frozenset({"trial"}),

@@ -29,6 +29,9 @@ PRECEDENCE = (
 REFUSALS = frozenset(cause.value for cause in PRECEDENCE[:-1])
 """Causes that a forbid can name in `@refusal`; each must be named by one rule at least."""
 
+REQUIRED = frozenset({"certificate-not-agreed"})
+"""Rules that no cause of their own is told for, and that must stand nevertheless: without them what was agreed is not held."""
+
 DEFAULT_DENY = "default-deny"
 TIER_3 = "tier-3"
 _RESERVED = frozenset({DEFAULT_DENY, TIER_3})

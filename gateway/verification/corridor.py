@@ -150,6 +150,7 @@ class Corridor:
             id(standing),
             call.caller.token_id,
             call.caller.address,
+            call.caller.certificate,
             question.purpose,
             tuple(question.claims),
             question.consent,
@@ -197,6 +198,7 @@ class Corridor:
             operator=operator,
             on_behalf_of=question.on_behalf_of is not UNSET,
             address_allowed=within(caller.address, agreement.networks),
+            certificate_allowed=agreement.admits(caller.certificate),
             token_purposes=caller.purposes,
             token_claims=caller.claims.get(question.purpose) if caller.claims else None,
             client_id=caller.client_id,
@@ -283,7 +285,8 @@ class Corridor:
 
 def _origin(caller: Caller) -> dict[str, Any]:
     """Where a call came from; kept in the private part only."""
-    return {"address": caller.address, "token": caller.token_id}
+    origin = {"address": caller.address, "token": caller.token_id}
+    return {**origin, "certificate": caller.certificate} if caller.certificate else origin
 
 
 def _members(question: Question) -> tuple[bool, bool]:

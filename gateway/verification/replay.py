@@ -31,6 +31,7 @@ class Past:
     operator: bool = False
     on_behalf_of: bool = False
     address: str = ""
+    certificate: str = ""
 
 
 def past_of(actor: str, purpose: str, at: int, private: Mapping[str, Any]) -> Past:
@@ -47,6 +48,7 @@ def past_of(actor: str, purpose: str, at: int, private: Mapping[str, Any]) -> Pa
         "operator" in private,
         "on_behalf_of" in private,
         private.get("address", ""),
+        private.get("certificate", ""),
     )
 
 
@@ -103,6 +105,7 @@ def _refusal(decider: Decider, kind: str, supposed: AgreementInForce, one: Past)
         operator=one.operator,
         on_behalf_of=one.on_behalf_of,
         address_allowed=bool(one.address) and within(one.address, agreement.networks),
+        certificate_allowed=agreement.admits(one.certificate),
         client_id=one.client_id,
         sender_constraint="dpop",
     )

@@ -25,6 +25,7 @@ STATUS = {
     "context-missing": 403,
     "agreement-not-in-force": 403,
     "address-not-allowed": 403,
+    "refused-by-policy": 403,
     "allowance-exhausted": 429,
     "rate-exceeded": 429,
     "attempts-exhausted": 429,

@@ -5,12 +5,11 @@ Assertion or certificate × DPoP or certificate-bound: bpjs, small, mixed, bank,
 
 from __future__ import annotations
 
-import hashlib
 import json
 import ssl
 import time
 import warnings
-from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from tls_served import Caller, TlsGateway
 
 from gateway.cli.doctor import doctor
 from gateway.client import GatewayClient
+from gateway.oauth.mtls import certificate as certificate_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # authlib would rather have httpx2
@@ -44,13 +44,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsGateway]:
     deployment.serve()
     yield deployment
     assert deployment.stop() == 0
-
-
-def thumbprint(gateway: TlsGateway, partner: str) -> str:
-    """`x5t#S256` of a partner's certificate (RFC 8705 §3.1)."""
-    pem = (gateway.directory / "partners" / partner / "cert.pem").read_text()
-    der = ssl.PEM_cert_to_DER_cert(pem[: pem.index("-----BEGIN PRIVATE KEY")])
-    return urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -72,7 +65,7 @@ def test_every_combination_gets_its_answer(gateway: TlsGateway, client_id: str) 
     token = document["access_token"]
     cnf = claims_of(token)["cnf"]
     if client_id in BOUND:
-        assert cnf == {"x5t#S256": thumbprint(gateway, CLIENTS[client_id])}
+        assert cnf == {"x5t#S256": gateway.thumbprint(CLIENTS[client_id])}
     else:
         assert list(cnf) == ["jkt"]
     for scheme in (document["token_type"], document["token_type"].lower(), document["token_type"].upper()):
@@ -191,7 +184,9 @@ def test_a_certificate_that_is_registered_meanwhile_is_let_in(gateway: TlsGatewa
     path.write_bytes(late.pem + late.key_pem)
     with pytest.raises(httpx.TransportError):
         gateway.http(path).get("/healthz")
-    gateway.add("late", f'auth_method = "self_signed_tls_client_auth"\nkeys = {keys}\n')
+    gateway.add(
+        "late", f'auth_method = "self_signed_tls_client_auth"\nkeys = {keys}\n', [certificate_of(late.der).thumbprint]
+    )
     deadline = time.monotonic() + 20
     while True:
         try:
@@ -202,6 +197,36 @@ def test_a_certificate_that_is_registered_meanwhile_is_let_in(gateway: TlsGatewa
             time.sleep(0.1)
     caller = Caller(gateway.issuer, "late", {**ECKey.import_key(late.key).as_dict(private=True)}, gateway.http(path))
     assert caller.ask(gateway.question("late"), caller.obtain()).json()["usable"] is True
+
+
+def unlisted(reply: httpx.Response, gateway: TlsGateway) -> None:
+    """A refusal with its entry: the call came without a certificate that the agreement lists."""
+    assert refused(reply, "refused-by-policy", gateway.issuer)["policy"] == "certificate-not-agreed"
+
+
+@pytest.mark.parametrize("certificate", ["", "small", "tax"])
+def test_the_agreement_says_with_which_certificates_a_call_may_come(gateway: TlsGateway, certificate: str) -> None:
+    """A token that is bound to a proof key identifies its caller over any connection; the agreement asks for its own."""
+    mixed = gateway.caller("mixed", "bank")
+    token = mixed.obtain()
+    unlisted(mixed.ask(gateway.question("mixed"), token, http=gateway.http(certificate)), gateway)
+    assert mixed.ask(gateway.question("mixed"), token).json()["usable"] is True
+
+
+def test_a_certificate_of_the_client_that_the_agreement_does_not_list(gateway: TlsGateway) -> None:
+    """It gets a token that is bound to it, and no answer by it; where none are asked for, what is listed says nothing."""
+    credentials = (
+        'auth_method = "tls_client_auth"\ntls_client_auth_subject_dn = "CN=bank,O=Bank Nusantara (demo),C=ID"\n'
+    )
+    listed = [gateway.thumbprint("small"), gateway.thumbprint("tax")]
+    for client_id, method in (("renewed", "mtls"), ("lenient", "dpop")):
+        gateway.add(client_id, credentials, listed, method)
+        caller = gateway.caller(client_id, "bank")
+        reply = caller.ask(gateway.question(client_id), caller.obtain())
+        if method == "mtls":
+            unlisted(reply, gateway)
+        else:
+            assert reply.json()["usable"] is True, reply.text
 
 
 def test_a_client_of_authlib_comes_with_a_certificate(gateway: TlsGateway) -> None:

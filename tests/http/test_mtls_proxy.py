@@ -152,6 +152,21 @@ def test_a_stolen_token_is_worth_nothing_through_a_proxy(gateway: Proxied) -> No
         refused(reply, "invalid-token", gateway.issuer, identified=False)
 
 
+def test_the_agreements_certificates_hold_through_a_proxy(gateway: Proxied) -> None:
+    """What counts is the certificate that the proxy names: none, or one that is not listed, is refused with an entry."""
+    mixed = gateway.caller("mixed", "bank")
+    token = mixed.obtain()
+    for certificate in ("", "small", "tax"):
+        reply = mixed.ask(gateway.question("mixed"), token, http=gateway.http(certificate))
+        assert refused(reply, "refused-by-policy", gateway.issuer)["policy"] == "certificate-not-agreed"
+    headers = {"Client-Cert": gateway.header("bank")}
+    reply = mixed.call(
+        "POST", "/v1/verifications", gateway.question("mixed"), token=token,
+        headers={"Authorization": f"DPoP {token}", **headers}, http=gateway.http(),
+    )  # fmt: skip
+    assert refused(reply, "refused-by-policy", gateway.issuer)["policy"] == "certificate-not-agreed"
+
+
 def test_a_stranger_with_the_right_name_is_not_the_client(gateway: Proxied, tmp_path: Path) -> None:
     """The proxy lets every certificate pass; the gateway asks who issued it."""
     stranger = Issued("CN=bank,O=Bank Nusantara (demo),C=ID")

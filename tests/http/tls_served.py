@@ -9,7 +9,9 @@ import ssl
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +59,28 @@ class TlsGateway:
         ]
         self._clients: dict[str, httpx.Client] = {}
         # Known by its certificate, bound by DPoP: the one combination that the demonstration leaves out.
-        self.add("mixed", MIXED.format(dn="CN=bank,O=Bank Nusantara (demo),C=ID"))
+        self.add("mixed", MIXED.format(dn="CN=bank,O=Bank Nusantara (demo),C=ID"), [self.thumbprint("bank")])
 
-    def add(self, client_id: str, credentials: str) -> None:
-        """One partner more, with the agreement of `small` and these credentials; its key is that of `bank`."""
+    def thumbprint(self, client_id: str) -> str:
+        """`x5t#S256` of a partner's certificate (RFC 8705 §3.1)."""
+        pem = (self.directory / "partners" / client_id / "cert.pem").read_text()
+        der = ssl.PEM_cert_to_DER_cert(pem[: pem.index("-----BEGIN PRIVATE KEY")])
+        return urlsafe_b64encode(sha256(der).digest()).rstrip(b"=").decode()
+
+    def add(self, client_id: str, credentials: str, certificates: list[str], method: str = "mtls") -> None:
+        """One partner more, with the agreement of `small` and these credentials; its key is that of `bank`.
+
+        Its agreement lists these certificates (thumbprints), under this method of access.
+        """
         (small,) = (
             block
             for block in (self.directory / "agreements.toml").read_text().split("[[agreement]]\n")
             if block.startswith('id = "pks-small"')
         )
         block = small[: small.index("auth_method = ")].replace("small", client_id)
+        block = block.replace(json.dumps([self.thumbprint("small")]), json.dumps(certificates))
+        block = block.replace('method = "mtls"', f'method = "{method}"')
+        assert block.count(json.dumps(certificates)) == block.count(f'method = "{method}"') == 1, block
         for old, new in FREE.items():
             assert old in block, old
             block = block.replace(old, new)
@@ -127,8 +141,8 @@ class TlsGateway:
 
     def caller(self, client_id: str, certificate: str | Path = "") -> Caller:
         """A client of the gateway that comes with this certificate."""
-        folder = self.directory / "partners" / ("bank" if client_id == "mixed" else client_id)
-        jwk = json.loads((folder / "key.jwk").read_text()) if folder.exists() else {}
+        folder = self.directory / "partners" / client_id
+        jwk = json.loads(((folder if folder.exists() else folder.parent / "bank") / "key.jwk").read_text())
         return Caller(self.issuer, client_id, jwk, self.http(certificate))
 
     def question(self, client_id: str) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def inputs(in_force_now: AgreementInForce) -> Callable[..., Inputs]:
         operator=False,
         on_behalf_of=False,
         address_allowed=True,
+        certificate_allowed=True,
         client_id="bank-contoh-core",
         sender_constraint="dpop",
     )

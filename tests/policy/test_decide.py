@@ -17,7 +17,7 @@ from gateway.partners.purposes import FORBIDDEN, TIER_1, TIER_2
 from gateway.policy.decide import Decider, Permit, decide
 from gateway.policy.inputs import Inputs
 from gateway.policy.policies import Policies, load
-from gateway.policy.rules import PRECEDENCE
+from gateway.policy.rules import PRECEDENCE, REQUIRED
 
 Make = Callable[..., Inputs]
 NAMES = frozenset({"name", "birth_date"})
@@ -47,6 +47,12 @@ def test_what_was_agreed_is_permitted(policies: Policies, terms: PurposeTerms, i
 def test_address_outside_the_agreement_is_refused(policies: Policies, terms: PurposeTerms, inputs: Make) -> None:
     """A call from an address that is not allowed is refused; the address itself is the caller's to tell."""
     assert refusal(policies, terms, inputs(address_allowed=False)) == Refusal(Cause.ADDRESS_NOT_ALLOWED)
+
+
+def test_certificate_outside_the_agreement_is_refused(policies: Policies, terms: PurposeTerms, inputs: Make) -> None:
+    """A call without a certificate that the agreement asks for is refused by the rule that says so."""
+    found = refusal(policies, terms, inputs(certificate_allowed=False))
+    assert found == Refusal(Cause.REFUSED_BY_POLICY, {"policy": "certificate-not-agreed"})
 
 
 def test_purpose_other_than_that_of_the_terms_is_refused(policies: Policies, terms: PurposeTerms, inputs: Make) -> None:
@@ -178,6 +184,7 @@ def permissive(directory: Path) -> Policies:
     for path in directory.glob("*.cedar"):
         path.unlink()
     never = "".join(NEVER.format(cause.value) for cause in PRECEDENCE[:-1])
+    never += "".join(NEVER.replace('@refusal("{0}") ', "").format(id) for id in sorted(REQUIRED))
     (directory / "all.cedar").write_text(PERMITS_ALL + never)
     return load(directory)
 
@@ -291,6 +298,7 @@ def test_permit_means_that_everything_holds(
         channel=data.draw(st.booleans()),
         operator=data.draw(st.booleans()),
         address_allowed=data.draw(st.sampled_from([True, True, False])),
+        certificate_allowed=data.draw(st.sampled_from([True, True, False])),
         token_purposes=data.draw(st.none() | st.just(frozenset({"account_opening"}))),
         token_claims=data.draw(st.none() | _SOME),
     )
@@ -304,6 +312,7 @@ def test_permit_means_that_everything_holds(
     assert outcomes[0] == outcomes[1] == outcomes[2]
     holds = (
         asked.address_allowed
+        and asked.certificate_allowed
         and asked.claims <= demanding.claims
         and asked.claims >= set(demanding.decide)
         and (asked.token_claims is None or asked.claims <= asked.token_claims)

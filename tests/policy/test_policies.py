@@ -83,6 +83,12 @@ def test_refusal_that_no_rule_tells_is_a_fault(slug: str, directory: Path) -> No
     assert [(fault.kind, slug in fault.what) for fault in check(directory)] == [("missing_refusal", True)]
 
 
+def test_rule_that_must_stand_and_does_not_is_a_fault(directory: Path) -> None:
+    """A set of policies that no longer asks for an agreement's certificates is not loaded."""
+    (directory / "certificate.cedar").unlink()
+    assert [fault.kind for fault in check(directory)] == ["missing_rule"]
+
+
 def test_set_without_permit_is_a_fault(directory: Path) -> None:
     """A set of policies that permits nothing at all is not loaded."""
     (directory / "agreement.cedar").unlink()
