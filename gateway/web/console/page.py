@@ -1,0 +1,136 @@
+"""What is a page of the console made of? Views that it asks for, tables that it shows, actions that it offers.
+
+Values only: routes, menus, forms, CSV files and the walking tests are all made from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+REGISTRAR, APPROVER, AUDITOR = "registrar", "approver", "auditor"
+KEY_OFFICER, REGENCY_OPERATOR, ENGINEER = "key_officer", "regency_operator", "engineer"
+EVERYBODY = frozenset({REGISTRAR, APPROVER, AUDITOR, KEY_OFFICER, REGENCY_OPERATOR, ENGINEER})
+"""The roles of gateway/staff, by their values; a test holds them together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: the member of an item (dotted for one inside another), how it is shown, and where it leads.
+
+    `kind`: text | code | state | time | day | money | number | yes | list. `link` is a path whose {names} are members of
+    the item. Heading: the text `column.<name>` (`label` instead of the name when given).
+    """
+
+    name: str
+    kind: str = "text"
+    link: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table over a list of a view: `items` is the member of the document of the ask `of` that holds it.
+
+    Texts: `table.<name>` (caption) and `table.<name>.empty` (what to do when nothing is there). `?csv=<name>` gives all of it.
+    """
+
+    name: str
+    of: str
+    columns: tuple[Column, ...]
+    items: str = "items"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A view that a page reads, sealed under `scope`: templates find its document as `docs.<name>`.
+
+    `path`: name in the view's path → name in the page's path ("=text" for a text as it is). An engineer's own partner is
+    put into `partner` for views of `nik.verify`. `query`: parameters of the page's own query that the view takes; `fixed`
+    such that it is always given. `also` is a scope that serves as well, for readers of another role. `optional`: a
+    refusal leaves `docs.<name>` None instead of refusing the page.
+    """
+
+    name: str
+    view: str
+    scope: str
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: tuple[str, ...] = ()
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    also: str = ""
+    optional: bool = False
+
+
+PAGED = ("cursor", "limit")
+"""The query of a list that pages by cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a form: a member of the body (dotted for one inside another), and how it is typed.
+
+    `kind`: text | area | number | day | choice | many | yes | json | hidden. `choices` are slugs, each named by the text
+    `choice.<slug>` (the slug itself where there is none). `value` is the member of the watched document (or `=text`) that it
+    starts with. Texts: `field.<name>`, and `field.<name>.hint` where there is one.
+    """
+
+    name: str
+    kind: str = "text"
+    required: bool = True
+    choices: tuple[str, ...] = ()
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An act that a page offers, by a form at `<path of the page>/do/<act>`.
+
+    `path` as of an Ask (names of the page's path, "=text", or "field:<name>" for a form's own hidden field). `body` is the
+    struct of gateway.verification; None for an act without one. `watch` is the ask whose ETag the form carries as If-Match.
+    `after`: where to go then, with {names} of the page's path and of the answer's document; empty: back to the page.
+    `grave`: asks for confirmation in words and shows in red. `step_up`: asks for a fresh passkey first. `when`: member of the
+    watched document → value that it must have for the action to be offered. `shows_once`: the answer's document is shown on a
+    page of its own (`act.<act>.once`), never to be seen again, instead of `after`.
+    Texts: `act.<act>` (the button), `act.<act>.what` (what will happen, how it is undone), `act.<act>.done`.
+    """
+
+    act: str
+    roles: frozenset[str]
+    scope: str
+    body: Any = None
+    fields: tuple[Field, ...] = ()
+    path: Mapping[str, str] = field(default_factory=dict)
+    watch: str = ""
+    after: str = ""
+    grave: bool = False
+    step_up: bool = False
+    when: Mapping[str, Any] = field(default_factory=dict)
+    shows_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its path under /console (`{id}` names a parameter), who may open it, what it reads, shows and offers.
+
+    `name` names its texts (`page.<name>`, `page.<name>.lead`) and its template (`<name>.html`; without one of its own it is
+    shown by `plain.html`: lead, facts of the first document, tables, actions). `menu` puts it into the menu. `parent` is the
+    page that leads here (crumb and which menu entry is current). `search`: fields of a form that *posts* to the page itself,
+    whose values become the body of the first ask (`search_body`), for what must never stand in a URL. `filters`: fields
+    of a GET form for the query of its asks. `script`: a file of static/ that this page loads beside console.js.
+    """
+
+    name: str
+    path: str
+    roles: frozenset[str]
+    asks: tuple[Ask, ...] = ()
+    tables: tuple[Table, ...] = ()
+    actions: tuple[Action, ...] = ()
+    menu: bool = False
+    parent: str = ""
+    facts: tuple[Column, ...] = ()
+    filters: tuple[Field, ...] = ()
+    search: tuple[Field, ...] = ()
+    search_body: Any = None
+    script: str = ""
+    template: str = ""
