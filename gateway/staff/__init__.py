@@ -1,0 +1,1 @@
+"""People of the house and of partners: roles, members, passkeys and sessions (pure)."""

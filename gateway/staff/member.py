@@ -1,0 +1,61 @@
+"""Who is a member, and what may become of one? Proposed and approved by two, invited, enrolled, recertified every quarter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.clock import DAY, HOUR
+from gateway.errors import Cause, Refused
+from gateway.staff.roles import Role
+
+INVITED_FOR = 72 * HOUR
+CERTIFIED_FOR = 92 * DAY
+REMIND_BEFORE = (14, 3)
+"""Days before the end of a certification at which somebody is reminded of it."""
+PREFIX = "console."
+"""What the client id of a member begins with; the member's own id follows."""
+
+
+class State(StrEnum):
+    """How far a member has come."""
+
+    INVITED = "invited"
+    ENROLLED = "enrolled"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person. `partner` is "" for the house; `certified_until` is an instant in microseconds."""
+
+    id: str
+    person: str
+    roles: frozenset[Role]
+    partner: str
+    state: State
+    certified_until: int
+
+    @property
+    def client_id(self) -> str:
+        """The client that everything which this person does is done as."""
+        return PREFIX + self.id
+
+    def lapsed(self, now: int) -> bool:
+        """Whether the certification has run out."""
+        return now >= self.certified_until
+
+
+def require_state(member: Member, *states: State) -> None:
+    """Raises Refused(CONFLICT) unless the member is in one of `states`."""
+    if member.state not in states:
+        raise Refused(Cause.CONFLICT, fault=f"the member is {member.state.value}")
+
+
+def reminder(member: Member, now: int) -> str:
+    """Which reminder of the certification's end is due: "", "14 days" or "3 days" before it, or "lapsed"."""
+    if member.lapsed(now):
+        return "lapsed"
+    left = member.certified_until - now
+    due = [days for days in REMIND_BEFORE if left <= days * DAY]
+    return f"{min(due)} days" if due else ""
