@@ -6,6 +6,7 @@ The seal checks epochs and proofs as it does for everybody; the act's entry, its
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as with_changes
@@ -37,6 +38,7 @@ from gateway.store.deeds import Books, Deed
 from gateway.store.engine import Database
 from gateway.store.history import Change, bump, write_history
 from gateway.store.money import keep_statement, kept_statement, make_statement
+from gateway.store.repeats import keep_status, was_done
 from gateway.store.seals import SealsWithin
 from gateway.store.search import Instruments
 from gateway.store.views import Sight, show, slug_alone
@@ -96,6 +98,15 @@ AUDIT_VIEWS: Mapping[str, Callable[[Sight, View], Shown]] = {
 }
 """Views that need to know who reads, or tell the entry of the reading more than their name."""
 CATCH_UP = 20_000  # entries that are copied before a search, at most
+
+LINKS: Mapping[str, str] = {
+    "register_partner": "/v1/partners/{id}",
+    "draft_agreement": "/v1/agreements/{agreement}/versions/{version}",
+    "draft_version": "/v1/agreements/{agreement}/versions/{version}",
+    "record_incident": "/v1/incidents/{id}",
+    "open_access_request": "/v1/access-requests/{id}",
+}
+"""Where what was made is found, by act, from its answer; what was proposed is an approval."""
 
 MATCHED: Mapping[str, str] = {
     "suspend_partner": "partner",
@@ -209,6 +220,8 @@ class AdministrationOf:
         try:
             act = self._prepared(act)
             with self._database.sealing() as (connection, now):
+                if submission.repeat is not None and was_done(connection, submission.repeat.key, now):
+                    return self._again(SealsWithin(connection, now), submission, act)
                 decider = self._decider()
                 books = Books(connection, now, self._entropy, decider.policies.purposes, self._instruments)
                 sight = Sight(connection, now, decider.policies.purposes, decider)
@@ -224,6 +237,8 @@ class AdministrationOf:
                 outcome = self._seal(SealsWithin(connection, now), submission, whole)
                 if not isinstance(outcome, Sealed) or outcome.cause:
                     raise _UndoneError(outcome)  # noqa: TRY301  leaving the block is what rolls back
+                if submission.repeat is not None:
+                    keep_status(connection, submission.repeat.key, deed.status)
                 for partner in sorted(set(deed.moved)):
                     bump(connection, partner_scope(partner))
             return replace(outcome, status=deed.status, headers=tuple(headers))
@@ -234,6 +249,17 @@ class AdministrationOf:
                 return undone.outcome
             # Replayed or expired: the refusal is sealed by itself, for what it came with was rolled back.
             return self.refuse(submission, Refusal(Cause.MALFORMED_REQUEST), act)
+
+    def _again(self, store: SealStore, submission: Submission, act: Act) -> Outcome:
+        """The answer that was given for this idempotency key; another body under it is refused. Nothing is done."""
+        draft = submission.drafts[0]
+        private = {**draft.private, "person": act.person, "act": act.name}
+        outcome = self._seal(store, submission, replace(draft, private=private, answer={}))
+        if not isinstance(outcome, Sealed) or outcome.cause:
+            return outcome
+        document = json.loads(outcome.body)
+        link = "/v1/approvals/{approval}" if "approval" in document else LINKS.get(act.name, "")
+        return replace(outcome, headers=(("Location", link.format_map(document)),) if link else ())
 
     def _prepared(self, act: Act) -> Act:
         look = PREPARED.get(act.name)

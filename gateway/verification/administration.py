@@ -17,7 +17,7 @@ from gateway.ledger.canonical import canonical
 from gateway.ledger.entry import Kind, request_digest
 from gateway.oauth.client import Caller
 from gateway.verification.acts import Act, Desk, View
-from gateway.verification.seal import Draft, Moved, Outcome, Sealed, Submission
+from gateway.verification.seal import Draft, Moved, Outcome, Repeat, Sealed, Submission
 from gateway.verification.sealing import Sealing
 from gateway.verification.standing import Directory, Standing
 
@@ -32,12 +32,19 @@ class Administration:
         self._desk = desk
 
     async def act(  # noqa: PLR0913  who does what, and how it came
-        self, id: str, caller: Caller, language: str, scope: str, raw: bytes, make: Callable[[str], Act]
+        self,
+        id: str,
+        caller: Caller,
+        language: str,
+        scope: str,
+        raw: bytes,
+        make: Callable[[str], Act],
+        repeat: Repeat | None = None,
     ) -> Sealed:
-        """Do what `make` gives for the person who calls. Raises Refused where no seal could be had."""
+        """Do what `make` gives for the person who calls, once for each `repeat`. Raises Refused where no seal could be had."""
         for _ in range(2):
             standing = await self._standing(caller)
-            submission = self._submission(id, caller, standing, language, raw)
+            submission = replace(self._submission(id, caller, standing, language, raw), repeat=repeat)
             try:
                 person = _admit(caller, standing, scope)
                 act = make(person)

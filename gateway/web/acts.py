@@ -157,6 +157,8 @@ def _operation(row: Row, call: Callable[..., Schema], sealed: tuple[Cause, ...])
         causes.append(Cause.NIK_FORMAT)
     if row.does in {"approve", "reject"}:
         causes.append(Cause.SAME_PERSON)
+    if row.creates:
+        causes.append(Cause.IDEMPOTENCY_CONFLICT)
     listed = row.method == "GET" and "cursor" in row.query
     answer = _ANSWERS.get(row.does) or ("Listed" if listed else "Proposed" if row.status == 202 else "Told")  # noqa: PLR2004
     tag = "agreement" if row.scope == VERIFY else row.tag
@@ -169,6 +171,8 @@ def _operation(row: Row, call: Callable[..., Schema], sealed: tuple[Cause, ...])
     ] + [{"name": name, "in": "query", "required": False, "schema": dict(_QUERY[name])} for name in row.query]
     if not row.reads and names:
         operation["parameters"].append({"$ref": "#/components/parameters/IfMatch"})
+    if row.creates:
+        operation["parameters"].append({"$ref": "#/components/parameters/IdempotencyKey"})
     done = operation["responses"].pop("200")
     if row.media == NDJSON:
         lines = {"type": "string", "description": "A line for the selection, then one for each entry."}

@@ -6,6 +6,7 @@ The same table makes the routes and their part of the OpenAPI document.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,11 +20,11 @@ from gateway.verification import acts, audit
 from gateway.verification.acts import Act, View
 from gateway.verification.administration import request_of
 from gateway.verification.request import malformed
-from gateway.verification.seal import Sealed
+from gateway.verification.seal import Repeat, Sealed
 from gateway.web.audit import AUDIT_ROWS
 from gateway.web.calls import Calls
 from gateway.web.exchange import read_body
-from gateway.web.headers import Headers, check_digest
+from gateway.web.headers import Headers, check_digest, idempotency_key
 from gateway.web.rooms import Rooms
 from gateway.web.rows import PAGED, Row
 
@@ -96,13 +97,14 @@ class AdministrationCalls(Calls):
         target, query = str(scope["path"]), bytes(scope["query_string"]).decode("latin-1")
 
         async def ask(id: str, caller: Caller, tongue: str, headers: Headers, receive: Receive) -> Sealed:
-            raw = b""
+            raw, key = b"", None
             needed = row.also if row.also in caller.scopes else row.scope
             try:
                 raw = await read_body(receive, headers.content_length)
                 if headers.content_digest:
                     check_digest(headers.content_digest, raw)
                 body, asked = _body(row, headers, raw), _query(row, query)
+                key = idempotency_key(headers.idempotency_key) if row.creates else None
             except Refused as refused:
                 told = request_of(row.method, target, query, raw.decode("utf-8", "replace"))
                 return await self._rooms.administration.refuse(id, caller, tongue, needed, told, refused.refusal)
@@ -116,9 +118,15 @@ class AdministrationCalls(Calls):
             def make(person: str) -> Act:
                 return Act(row.does, path, body, person, headers.if_match, caller.client_id)
 
-            return await self._rooms.administration.act(id, caller, tongue, needed, told, make)
+            repeat = None if key is None else self._repeat(caller, key, told)
+            return await self._rooms.administration.act(id, caller, tongue, needed, told, make, repeat)
 
         await self.exchange(scope, receive, send, row.method, target, ask, label=row.path, media=row.media)
+
+    def _repeat(self, caller: Caller, key: str, told: bytes) -> Repeat:
+        """What an `Idempotency-Key` of this client stands for; `told` is the whole request."""
+        named = f"desk\0{caller.partner}\0{caller.client_id}\0{key}".encode()
+        return Repeat(sha256(named).digest()[:16], self._rooms.idempotency.mac(told))
 
     async def _nothing(self, *_: Any) -> Sealed:  # noqa: ANN401  never asked: the method is refused before
         raise Refused(Cause.METHOD_NOT_ALLOWED)

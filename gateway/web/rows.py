@@ -33,3 +33,8 @@ class Row:
     def reads(self) -> bool:
         """Whether it stands for a view."""
         return self.method == "GET" or self.posted
+
+    @property
+    def creates(self) -> bool:
+        """Whether it makes something, so that a repetition must not make it twice (`Idempotency-Key`)."""
+        return self.status in {201, 202}
