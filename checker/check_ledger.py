@@ -171,6 +171,7 @@ def check_database(path, marks=()):
     if head is None:
         raise Fault(-1, "the head is missing")
     tiles = database.execute("SELECT level, number, hashes, root FROM ledger_tiles ORDER BY level, number")
+    kept = database.execute("SELECT first, hashes FROM ledger_open ORDER BY first").fetchall()
     tree, destructions, open_tile, levels = Tree(), Destructions(), [], [[]]
     marks = dict(marks)
     reach(tree, marks)
@@ -201,8 +202,7 @@ def check_database(path, marks=()):
         levels.append([check_tile(tiles, level, at, below[at * 256 : at * 256 + 256]) for at in whole])
     if tiles.fetchone():
         raise Fault(-1, "a tile is stored, but there are no such entries")
-    if tree.frontier() != head[1]:
-        raise Fault(-1, "the head's frontier is not that of the entries")
+    check_open(kept, index - len(open_tile), open_tile, fits=tree.frontier() == head[1])
     destructions.require_all()
     return tree, destructions
 
@@ -210,6 +210,22 @@ def check_database(path, marks=()):
 def reach(tree, marks):
     if tree.size in marks and marks.pop(tree.size) != tree.root():
         raise Fault(-1, f"the first {tree.size} entries are not those of the checkpoint of that size")
+
+
+def check_open(kept, begun, hashes, fits):
+    """The hashes kept of the tile that is not full; `fits`: the head agrees with the entries."""
+    told = []
+    for first, some in kept:
+        if first != begun + len(told) or not isinstance(some, bytes) or not some or len(some) % 32:
+            raise Fault(-1, f"the open tile: the hashes kept from {first} on are out of place")
+        told += [some[at : at + 32] for at in range(0, len(some), 32)]
+    if told != hashes:
+        at = next(at for at in range(256) if told[at : at + 1] != hashes[at : at + 1])
+        if not fits and at < len(hashes):
+            raise Fault(begun + at, "leaf: another than the one that was sealed, by the hash kept beside the head")
+        raise Fault(-1, "the open tile: the hashes kept are not those of the entries")
+    if not fits:
+        raise Fault(-1, "the head's frontier is not that of the entries")
 
 
 def check_tile(tiles, level, number, hashes):

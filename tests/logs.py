@@ -76,7 +76,7 @@ class Log:
     def check(self, marks: dict[int, bytes] | None = None) -> Report:
         """Raises LedgerFault."""
         with self.reader.stored() as stored:
-            return sweep(stored.head, stored.pages, stored.tiles, marks=marks)
+            return sweep(stored.head, stored.pages, stored.tiles, stored.kept, marks=marks)
 
     def verdict(self) -> int | None:
         """The index of the first entry that does not fit; None when all is sound."""

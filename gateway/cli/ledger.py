@@ -68,7 +68,7 @@ def check(config: Path, since: Path | None, keys: tuple[str, ...], as_json: bool
         ledger_of = LedgerOf(database)
         gc.disable()  # a sweep makes millions of small things and not one cycle: a fifth of its time
         with ledger_of.stored() as stored, progress("entries", stored.head.size, quiet=as_json) as tell:
-            report = sweep(stored.head, stored.pages, stored.tiles, tell, marks)
+            report = sweep(stored.head, stored.pages, stored.tiles, stored.kept, tell, marks)
     except LedgerFault as fault:
         index, what, words = fault.index, fault.what, str(fault)
         say(as_json, {"sound": False, "entry": index, "fault": what}, lambda: f"NOT SOUND: {words}")

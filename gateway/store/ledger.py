@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
 
 from gateway.errors import LedgerFault
-from gateway.ledger.check import Head, Row, StoredEntry, TileRow, text_id
+from gateway.ledger.check import Row, StoredEntry, text_id
 from gateway.ledger.proof import Tree
+from gateway.ledger.regrown import Head, OpenRow, TileRow
 from gateway.store.engine import Database
 from gateway.store.ledger_tiles import tiles_of
-from gateway.store.tables import house_facts, ledger_entries, ledger_head, ledger_tiles
+from gateway.store.tables import house_facts, ledger_entries, ledger_head, ledger_open, ledger_tiles
 
 PAGE = 1_000  # larger ones are slower: they leave the processor's cache
 TILE_PAGE = 200
@@ -39,6 +41,7 @@ class Stored:
     head: Head
     pages: Iterator[Sequence[Row]]
     tiles: Iterator[TileRow]
+    kept: Sequence[OpenRow]
 
 
 class MomentOf:
@@ -119,8 +122,8 @@ class LedgerOf:
     @contextmanager
     def stored(self) -> Iterator[Stored]:
         """Everything that a check looks at, from one moment: what is appended meanwhile is not seen."""
-        with self._snapshot() as connection:
-            yield Stored(read_head(connection), self._pages(connection), self._tiles(connection))
+        with self._snapshot() as connection, closing(self._pages_ahead(connection)) as pages:
+            yield Stored(read_head(connection), pages, self._tiles(connection), _kept(connection))
 
     @contextmanager
     def snapshot(self) -> Iterator[tuple[Head, Iterator[StoredEntry]]]:
@@ -146,10 +149,28 @@ class LedgerOf:
             yield MomentOf(connection), lambda first: self._pages(connection, first - 1)
 
     def _pages(self, connection: Connection, after: int = -1) -> Iterator[Sequence[Row]]:
-        cursor = connection.connection.cursor()
-        while rows := cursor.execute(self._page, (after,)).fetchall():
+        read = self._reader(connection)
+        while rows := read(after):
             yield rows
             after = rows[-1][0]
+
+    def _pages_ahead(self, connection: Connection) -> Generator[Sequence[Row]]:
+        """As `_pages`; PostgreSQL's server fetches the next page while this one is looked at."""
+        if self._database.dialect == "sqlite":
+            yield from self._pages(connection)
+            return
+        read = self._reader(connection)
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(read, -1)
+            while rows := coming.result():
+                coming = ahead.submit(read, rows[-1][0])
+                yield rows
+
+    def _reader(self, connection: Connection) -> Callable[[int], Sequence[Row]]:
+        """What gives the page of entries after an index. PostgreSQL's binary form is half as dear to read as its text."""
+        options = {} if self._database.dialect == "sqlite" else {"binary": True}
+        cursor = connection.connection.cursor(**options)
+        return lambda after: cursor.execute(self._page, (after,)).fetchall()
 
     def _tiles(self, connection: Connection) -> Iterator[TileRow]:
         at = (-1, 0)
@@ -157,3 +178,7 @@ class LedgerOf:
             for row in rows:
                 yield row.level, row.number, row.hashes, row.root
             at = (rows[-1].level, rows[-1].number)
+
+
+def _kept(connection: Connection) -> list[OpenRow]:
+    return [(row.first, row.hashes) for row in connection.execute(select(ledger_open).order_by(ledger_open.c.first))]

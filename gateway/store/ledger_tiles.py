@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from gateway.errors import LedgerFault
 from gateway.ledger.merkle import HASH, Frontier, leaf_hash
 from gateway.ledger.proof import ReadTile
 from gateway.ledger.tiles import WIDTH, Tile, fold
 from gateway.store.engine import put_many
-from gateway.store.tables import ledger_entries, ledger_tiles
+from gateway.store.tables import ledger_entries, ledger_open, ledger_tiles
 
 
 def complete(connection: Connection, first: int, appended: Sequence[bytes], frontier: Frontier) -> None:
@@ -36,6 +36,20 @@ def complete(connection: Connection, first: int, appended: Sequence[bytes], fron
         level, new = level + 1, [_above(connection, level, number, roots) for number in above]
         rows = [*rows, *new]
     put_many(connection, ledger_tiles, rows)
+
+
+def keep_open(connection: Connection, first: int, appended: Sequence[bytes], size: int) -> None:
+    """Keep the hashes of the entries appended from `first` on as far as their tile is open; `size` counts the entries now.
+
+    So a check can say which leaf of it was changed. Those of a tile that has become full go: its own row tells from then on.
+    """
+    begun, before = size - size % WIDTH, first - first % WIDTH
+    if before < begun:
+        rows = ledger_open.c.first
+        connection.execute(delete(ledger_open).where(rows >= before, rows < begun))
+    begin = max(first, begun)
+    if begin < size:
+        put_many(connection, ledger_open, [(begin, b"".join(appended[begin - first :]))])
 
 
 def _above(connection: Connection, level: int, number: int, roots: dict[int, bytes]) -> tuple[int, int, bytes, bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from gateway.allowance.account import Account
 from gateway.errors import LedgerFault, LedgerForked
@@ -14,7 +14,7 @@ from gateway.ledger.entry import Entry
 from gateway.ledger.merkle import Frontier
 from gateway.store.engine import Database, Lookup, put_many
 from gateway.store.ledger import read_head
-from gateway.store.ledger_tiles import complete
+from gateway.store.ledger_tiles import complete, keep_open
 from gateway.store.tables import (
     accounts,
     attempts,
@@ -86,9 +86,6 @@ class _Reads:
         self.attempts = Lookup(dialect, "SELECT tag, guesses FROM attempts", attempts.c.tag)
 
 
-_advance = update(ledger_head).where(ledger_head.c.one == 1).values(size=bindparam("s"), frontier=bindparam("f"))
-
-
 class _Transaction:
     def __init__(self, connection: Connection, now: int, reads: _Reads) -> None:
         self._connection = connection
@@ -150,9 +147,11 @@ def append(connection: Connection, entries: list[Entry], frontier: Frontier) -> 
         ledger_entries,
         [(first + at, UUID(entry.id).bytes, entry.leaf, entry.private) for at, entry in enumerate(entries)],
     )
-    connection.execute(_advance, {"s": frontier.size, "f": bytes(frontier)})
+    put_many(connection, ledger_head, [(1, frontier.size, bytes(frontier))], ("size", "frontier"))
+    hashes = [entry.hash for entry in entries]
     if frontier.full:
         try:
-            complete(connection, first, [entry.hash for entry in entries], frontier)
+            complete(connection, first, hashes, frontier)
         except LedgerFault as fault:
             raise LedgerForked(str(fault)) from fault
+    keep_open(connection, first, hashes, frontier.size)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from gateway.clock import HOUR, SystemEntropy, uuid7
 from gateway.errors import LedgerFault
 from gateway.ledger.canonical import canonical
-from gateway.ledger.check import Head, StoredEntry, check, check_entry
+from gateway.ledger.check import StoredEntry, check, check_entry
 from gateway.ledger.destruction import record_document
 from gateway.ledger.entry import Kind, make_entry, private_bytes
 from gateway.ledger.merkle import Frontier, leaf_hash
+from gateway.ledger.regrown import Head
 
 ENTROPY = SystemEntropy()
 

@@ -14,8 +14,10 @@ from sqlalchemy import delete, select, text, update
 from gateway.errors import LedgerForked
 from gateway.ledger.checkpoint import Checkpoint, sign, successor, verify
 from gateway.ledger.keeper import Keeper
+from gateway.ledger.merkle import leaf_hash
+from gateway.store.engine import put_many
 from gateway.store.ledger_declaration import declare_new_log
-from gateway.store.tables import ledger_entries, ledger_head, ledger_tiles
+from gateway.store.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
 
 PERSONS = ("Petugas Satu", "Petugas Dua")
 
@@ -39,6 +41,10 @@ def cut(log: Log, size: int, head: tuple[int, bytes]) -> None:
         connection.execute(delete(ledger_entries).where(ledger_entries.c.leaf_index >= size))
         connection.execute(delete(ledger_tiles).where((ledger_tiles.c.number + 1) * 256 > size))
         connection.execute(update(ledger_head).values(size=head[0], frontier=head[1]))
+        connection.execute(delete(ledger_open))
+        index, begun = ledger_entries.c.leaf_index, size - size % 256
+        leaves = connection.execute(select(ledger_entries.c.leaf).where(index >= begun).order_by(index)).scalars()
+        put_many(connection, ledger_open, [(begun, b"".join(leaf_hash(bytes(leaf)) for leaf in leaves))])
 
 
 def head_of(log: Log) -> tuple[int, bytes]:

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from logs import Log, log_in
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, text, update
 from tlog_scales.reader import TilesReader
 
 from gateway.errors import LedgerFault, LedgerForked
 from gateway.ledger.merkle import Frontier
 from gateway.ledger.proof import Tree, verify_consistency
 from gateway.ledger.tiles import Tile, parse_path
+from gateway.store import schema
 from gateway.store.engine import put_many
 from gateway.store.ledger_tiles import tiles_of
-from gateway.store.tables import ledger_entries, ledger_tiles
+from gateway.store.tables import ledger_entries, ledger_open, ledger_tiles
 
 SIZE = 700
 
@@ -150,19 +151,100 @@ def test_every_column_of_a_tile_counts(log: Log) -> None:
         assert log.check().size == SIZE, name
 
 
-def test_a_leaf_in_words_as_good_as_before_is_named_by_its_tile(log: Log) -> None:
-    """An entry whose leaf was changed to another canonical one is named exactly when its tile is full."""
-    log.grow(SIZE)
-    with log.database.engine.begin() as connection:
-        leaf = bytes(
-            connection.execute(select(ledger_entries.c.leaf).where(ledger_entries.c.leaf_index == 300)).scalar_one()
+@pytest.mark.parametrize("at_once", [1, 7, 300])
+def test_a_leaf_in_words_as_good_as_before_is_named_wherever_it_is(database_url: str, at_once: int) -> None:
+    """Another canonical leaf, in a full tile or in the open one, however its entries came: exactly that entry is named."""
+    with log_in(database_url) as log:
+        log.grow(256 + 40, at_once)
+        assert log.check().size == 296
+        for index in (0, 1, 17, 255, 256, 257, 270, 294, 295):
+            before = _reword(log, index)
+            with pytest.raises(LedgerFault, match="leaf: another than the one that was sealed") as found:
+                log.check()
+            assert found.value.index == index
+            _put_leaf(log, index, before)
+        assert log.check().size == 296
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(1800)
+def test_a_leaf_in_words_as_good_as_before_is_named_at_every_index(database_url: str) -> None:
+    """The same for each entry of a full tile and an open one."""
+    with log_in(database_url) as log:
+        log.grow(200, 7).grow(311 - 200)
+        for index in range(311):
+            before = _reword(log, index)
+            assert log.verdict() == index
+            _put_leaf(log, index, before)
+        assert log.verdict() is None
+
+
+def _reword(log: Log, index: int) -> bytes:
+    with log.database.reading() as connection:
+        before = bytes(
+            connection.execute(select(ledger_entries.c.leaf).where(ledger_entries.c.leaf_index == index)).scalar_one()
         )
-        forged = leaf.replace(b"Petugas Satu", b"Petugas Nol_")
-        assert forged != leaf
-        connection.execute(update(ledger_entries).where(ledger_entries.c.leaf_index == 300).values(leaf=forged))
-    with pytest.raises(LedgerFault) as found:
-        log.check()
-    assert (found.value.index, "by its tile" in found.value.what) == (300, True)
+    forged = before.replace(b"Petugas Satu", b"Petugas Nol_")
+    assert forged != before
+    _put_leaf(log, index, forged)
+    return before
+
+
+def _put_leaf(log: Log, index: int, leaf: bytes) -> None:
+    with log.database.engine.begin() as connection:
+        connection.execute(update(ledger_entries).where(ledger_entries.c.leaf_index == index).values(leaf=leaf))
+
+
+OPEN_TAMPERINGS: dict[str, Callable[[Connection], object]] = {
+    "a bit of the hashes": lambda c: _change_open(c, lambda h: _flip(h, 300)),
+    "a hash less": lambda c: _change_open(c, lambda h: h[:-32]),
+    "a hash more": lambda c: _change_open(c, lambda h: h + bytes(32)),
+    "half a hash": lambda c: _change_open(c, lambda h: h[:-16]),
+    "deleted": lambda c: c.execute(delete(ledger_open)),
+    "from elsewhere on": lambda c: c.execute(update(ledger_open).where(ledger_open.c.first == 512).values(first=513)),
+    "of a tile that is full": lambda c: put_many(c, ledger_open, [(0, bytes(32))]),
+    "beyond the log": lambda c: put_many(c, ledger_open, [(SIZE, bytes(32))]),
+}
+
+
+def _change_open(connection: Connection, change: Callable[[bytes], bytes]) -> None:
+    where = ledger_open.c.first == 512
+    hashes = bytes(connection.execute(select(ledger_open.c.hashes).where(where)).scalar_one())
+    connection.execute(update(ledger_open).where(where).values(hashes=change(hashes)))
+
+
+def test_every_column_of_the_open_tile_counts(log: Log) -> None:
+    """Whatever is done to the hashes kept beside the head, the check fails, blames no entry, and is sound once undone."""
+    log.grow(SIZE - 100, 50).grow(100, 7)
+    with log.database.reading() as connection:
+        rows = [tuple(row) for row in connection.execute(select(ledger_open))]
+    assert log.check().size == SIZE
+    for name, tamper in OPEN_TAMPERINGS.items():
+        with log.database.engine.begin() as connection:
+            tamper(connection)
+        with pytest.raises(LedgerFault, match="the open tile") as found:
+            log.check()
+        assert found.value.index == -1, name
+        with log.database.engine.begin() as connection:
+            connection.execute(delete(ledger_open))
+            put_many(connection, ledger_open, rows)
+        assert log.check().size == SIZE, name
+
+
+def test_a_ledger_from_before_keeps_its_open_tile(database_url: str) -> None:
+    """A database of the first schema that is brought up names a changed leaf as exactly as a new one does."""
+    with log_in(database_url) as log:
+        log.grow(270, 30)
+        with log.database.engine.begin() as connection:
+            connection.execute(text("DROP TABLE ledger_open"))
+            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+            connection.execute(text("INSERT INTO alembic_version VALUES ('0001')"))
+        schema.upgrade(log.database)
+        assert log.check().size == 270
+        log.grow(5)
+        assert log.check().size == 275
+        _reword(log, 262)
+        assert log.verdict() == 262
 
 
 def test_nobody_reads_more_than_is_sealed(log: Log) -> None:
