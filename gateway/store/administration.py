@@ -127,6 +127,8 @@ MATCHED: Mapping[str, str] = {
     "approve": "approval",
     "reject": "approval",
     "withdraw": "approval",
+    "end_assignment": "assignment",
+    "note_notice": "incident",
 }
 """Whose ETag `If-Match` names, by act: the view that the path names."""
 
@@ -288,7 +290,8 @@ def require_match(sight: Sight, act: Act) -> None:
     if not act.match or act.match.strip() == "*" or act.name not in MATCHED:
         return
     path = {"id": act.path["id"]} if "id" in act.path else dict(act.path)
-    held = show(sight, View(MATCHED[act.name], path)).etag
+    view = View(MATCHED[act.name], path, person=act.person)
+    held = AUDIT_VIEWS.get(view.name, show)(sight, view).etag
     if held not in {each.strip() for each in act.match.split(",")}:
         raise Refused(Cause.CONFLICT, fault="If-Match names another state than the present one")
 

@@ -44,7 +44,7 @@ from gateway.store.search import (
     partner_of,
 )
 from gateway.store.tables import finding_notes, ledger_entries, search_entries
-from gateway.store.views import MOST, PAGE, Sight, page
+from gateway.store.views import MOST, PAGE, Sight, etag, page
 from gateway.verification.acts import Act, Shown, View
 
 SELECTION = "nik-gateway-ledger-selection/1"
@@ -261,7 +261,8 @@ def every_assignment(sight: Sight, view: View) -> Shown:
 
 def one_assignment(sight: Sight, view: View) -> Shown:
     """`GET /v1/assignments/{id}`."""
-    return Shown(read_assignment(sight.connection, view.path["id"]).document(sight.now))
+    document = read_assignment(sight.connection, view.path["id"]).document(sight.now)
+    return Shown(document, etag(document))
 
 
 # ----------------------------------------------------------------------------------------------- findings

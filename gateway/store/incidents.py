@@ -17,7 +17,7 @@ from gateway.store.engine import Database, put_many
 from gateway.store.money import first_at
 from gateway.store.search import Filter, facets_of, followed
 from gateway.store.tables import incidents, partners, search_entries
-from gateway.store.views import Sight, page
+from gateway.store.views import Sight, etag, page
 from gateway.verification.acts import Act, Shown, View
 
 CLOCK = 72 * HOUR
@@ -99,7 +99,8 @@ def show_incident(sight: Sight, view: View) -> Shown:
     row = sight.connection.execute(select(incidents).where(incidents.c.id == view.path["id"])).one_or_none()
     if row is None:
         raise Refused(Cause.NOT_FOUND)
-    return Shown(_item(row, sight.now))
+    document = _item(row, sight.now)
+    return Shown(document, etag(document))
 
 
 def list_incidents(sight: Sight, view: View) -> Shown:

@@ -76,9 +76,12 @@ def show(sight: Sight, view: View) -> Shown:
     return Shown(document, "" if "items" in document else etag(document), agreement)
 
 
+_MOVING = frozenset({"replay", "overdue"})
+
+
 def etag(document: Mapping[str, Any]) -> str:
-    """The strong validator of a document (RFC 9110 §8.8.3); what moves by itself (`replay`) is left out."""
-    return f'"{digest({name: value for name, value in document.items() if name != "replay"})[:27]}"'
+    """The strong validator of a document (RFC 9110 §8.8.3); what moves by itself is left out."""
+    return f'"{digest({name: value for name, value in document.items() if name not in _MOVING})[:27]}"'
 
 
 Seen = tuple[dict[str, Any], str]

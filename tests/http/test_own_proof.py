@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import base64
 import time
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 import pytest
 from desk import Office
-from test_audit import Audit
 
 from gateway.ledger.note import Note, VerifierKey
 
 
 @pytest.fixture
-def audit(gateway) -> Audit:
-    """The auditor of a served gateway."""
-    return Audit(gateway)
+def office(gateway) -> Office:
+    """The administrators of a served gateway."""
+    return Office(gateway)
+
+
+def day(offset: int = 0) -> str:
+    """A day in Jakarta, from today."""
+    return (datetime.now(UTC) + timedelta(hours=7, days=offset)).strftime("%Y-%m-%d")
+
+
+def assigned(office: Office) -> str:
+    """An assignment of the auditor over the first partner, in force; its id."""
+    body = {
+        "auditor": "Demo Auditor", "letter": "ST/18/2026", "partners": ["bpjs"], "since": day(-30), "until": day(1),
+        "expires": day(30),
+    }  # fmt: skip
+    reply = office.approve(office.post("/v1/assignments", body).json())
+    assert reply.status_code == 200, reply.text
+    return str(reply.json()["assignment"])
 
 
 def raw(text: str) -> bytes:
@@ -41,12 +57,12 @@ def root_of(told: dict[str, Any]) -> bytes:
     return node
 
 
-def test_an_entry_is_checked_by_hand(audit) -> None:
+def test_an_entry_is_checked_by_hand(office) -> None:
     """Leaf, index, size, hashes and root fit together; the note over that root is signed by a key that is told."""
-    audit.assigned()
-    answer = audit.ask(audit.gateway.resident()).json()
+    assigned(office)
+    answer = office.gateway.partner("bpjs").verify(office.gateway.question("bpjs", office.gateway.resident())).json()
     for _ in range(40):
-        shown = audit.get(f"/v1/ledger/entries/{answer['id']}").json()
+        shown = office.get(f"/v1/ledger/entries/{answer['id']}", by=office.gateway.partner("auditor")).json()
         if shown["inclusion"] is not None:
             break
         time.sleep(0.2)
@@ -59,14 +75,14 @@ def test_an_entry_is_checked_by_hand(audit) -> None:
     assert note.signed_by([VerifierKey.parse(key) for key in shown["keys"]])
 
 
-def test_the_checkpoint_is_shown_with_what_is_kept(audit) -> None:
+def test_the_checkpoint_is_shown_with_what_is_kept(office) -> None:
     """Note, size, root, when it was published, the keys, the configured witnesses, and the copy outside the database."""
-    audit.ask(audit.gateway.resident())
-    shown = audit.get("/v1/ledger/checkpoint").json()
+    office.gateway.partner("bpjs").verify(office.gateway.question("bpjs", office.gateway.resident()))
+    shown = office.get("/v1/ledger/checkpoint", by=office.gateway.partner("auditor")).json()
     assert shown["note"].split("\n")[:2] == [shown["origin"], str(shown["size"])]
     assert shown["kept"]["size"] >= shown["size"] > 0
     assert shown["entries"] >= shown["kept"]["size"]
     assert shown["published_at"] <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     assert shown["witnesses"] == []
-    refused = Office(audit.gateway).get("/v1/ledger/checkpoint", by=audit.bank)
+    refused = office.get("/v1/ledger/checkpoint", by=office.gateway.partner("bpjs"))
     assert refused.status_code == 403
