@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-REGISTRAR, APPROVER, AUDITOR = "registrar", "approver", "auditor"
-KEY_OFFICER, REGENCY_OPERATOR, ENGINEER = "key_officer", "regency_operator", "engineer"
-EVERYBODY = frozenset({REGISTRAR, APPROVER, AUDITOR, KEY_OFFICER, REGENCY_OPERATOR, ENGINEER})
-"""The roles of gateway/staff, by their values; a test holds them together."""
+from gateway.staff.roles import Role
+
+REGISTRAR, APPROVER, AUDITOR = Role.REGISTRAR, Role.APPROVER, Role.AUDITOR
+KEY_OFFICER, REGENCY_OPERATOR, ENGINEER = Role.KEY_OFFICER, Role.REGENCY_OPERATOR, Role.ENGINEER
+EVERYBODY = frozenset(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Action:
     """
 
     act: str
-    roles: frozenset[str]
+    roles: frozenset[Role]
     scope: str
     body: Any = None
     fields: tuple[Field, ...] = ()
@@ -122,7 +123,7 @@ class Page:
 
     name: str
     path: str
-    roles: frozenset[str]
+    roles: frozenset[Role]
     asks: tuple[Ask, ...] = ()
     tables: tuple[Table, ...] = ()
     actions: tuple[Action, ...] = ()

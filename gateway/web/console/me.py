@@ -1,0 +1,33 @@
+"""What does everybody see of themselves? Passkeys, sessions, roles and certification."""
+
+from __future__ import annotations
+
+from gateway.staff.roles import CONSOLE
+from gateway.web.console.page import EVERYBODY, Action, Ask, Column, Field, Page, Table
+
+PAGES = (
+    Page(
+        name="me",
+        path="/console/me",
+        roles=EVERYBODY,
+        asks=(Ask("me", "me", CONSOLE),),
+        tables=(
+            Table(
+                "passkeys",
+                "me",
+                (Column("label"), Column("created_at", "time"), Column("used_at", "time")),
+                items="passkeys",
+            ),
+            Table(
+                "sessions",
+                "me",
+                (Column("began_at", "time"), Column("seen_at", "time"), Column("address", "code"), Column("current", "yes")),
+                items="sessions",
+            ),
+        ),
+        actions=(
+            Action("remove_passkey", EVERYBODY, CONSOLE, path={"passkey": "field:passkey"}, fields=(Field("passkey", "hidden"),), grave=True),
+            Action("end_session", EVERYBODY, CONSOLE, path={"session": "field:session"}, fields=(Field("session", "hidden"),)),
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,133 @@
+"""Who asks, in which language, and did a page of ours send it? Cookies, the CSRF token, languages and themes."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from litestar import Request
+from litestar.datastructures import Cookie
+
+from gateway.errors import Cause, Refused
+from gateway.verification.entrance import Session
+from gateway.web.console.words import Words
+from gateway.web.exchange import peer, read_body
+from gateway.web.headers import address, language, parse_headers
+from gateway.web.problems import LANGUAGES
+from gateway.web.rooms import Rooms
+
+COOKIE = "__Host-session"
+LOGIN = "/console/login"
+_YEAR = 31_536_000
+THEMES = ("light", "dark")
+Asked = Request[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a browser: what it brings, whose it is (None before login), how it wants to be answered."""
+
+    request: Asked
+    words: Words
+    address: str
+    theme: str
+    id: str
+    session: Session | None = None
+
+    @property
+    def member(self) -> Session:
+        """Whose visit it is. Raises Refused(INVALID_TOKEN) before login."""
+        if self.session is None:
+            raise Refused(Cause.INVALID_TOKEN, fault="nobody is logged in")
+        return self.session
+
+    @property
+    def smooth(self) -> bool:
+        """Whether htmx asks."""
+        return self.request.headers.get("hx-request") == "true"
+
+    @property
+    def path(self) -> str:
+        """The path asked for."""
+        return str(self.request.scope["path"])
+
+    def query(self) -> dict[str, str]:
+        """The parameters of the query, each once."""
+        return dict(parse_qsl(bytes(self.request.scope["query_string"]).decode("latin-1"), keep_blank_values=True))
+
+
+def visit_of(request: Asked, rooms: Rooms, id: str) -> Visit:
+    """What a request tells of itself before anybody looks at its session."""
+    headers = parse_headers(request.scope["headers"])
+    cookies = cookies_of(request)
+    tongue = cookies.get("console_lang", "")
+    words = Words(tongue if tongue in LANGUAGES else language(headers.accept_language))
+    theme = cookies.get("console_theme", "")
+    return Visit(
+        request, words, address(peer(request.scope), headers, rooms.proxies), theme if theme in THEMES else "", id
+    )
+
+
+def cookies_of(request: Asked) -> dict[str, str]:
+    """The cookies of a request; none when they cannot be read."""
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(request.headers.get("cookie", "")).items()}
+    except CookieError:
+        return {}
+
+
+def require_own(visit: Visit, origin: str, token: str | None) -> None:
+    """Raises Refused(INSUFFICIENT_SCOPE) unless a page of this console sent the request (with the session's own token)."""
+    headers = visit.request.headers
+    site, sender = headers.get("sec-fetch-site"), headers.get("origin")
+    foreign = (site is not None and site != "same-origin") or (sender is not None and sender != origin)
+    if foreign or (site is None and sender is None and token is None):
+        raise Refused(Cause.INSUFFICIENT_SCOPE, fault="the request was not sent by a page of the console")
+    if token is not None and not hmac.compare_digest(token.encode(), visit.member.csrf.encode()):
+        raise Refused(Cause.INSUFFICIENT_SCOPE, fault="the form is of another session")
+
+
+async def form_of(visit: Visit) -> dict[str, list[str]]:
+    """The fields of a posted form. Raises Refused(BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, MALFORMED_REQUEST)."""
+    if not visit.request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/x-www-form-urlencoded"])
+    length = visit.request.headers.get("content-length", "")
+    raw = await read_body(visit.request.receive, int(length) if length.isdigit() else -1)
+    fields: dict[str, list[str]] = {}
+    try:
+        for name, value in parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=500):
+            fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
+    except ValueError as fault:
+        raise Refused(Cause.MALFORMED_REQUEST, members=["body"]) from fault
+    return fields
+
+
+def session_cookie(value: str, max_age: int) -> Cookie:
+    """The cookie that lets its bearer in; without a value, the one that ends it."""
+    return Cookie(
+        COOKIE, value=value, max_age=max_age if value else 0, secure=True, httponly=True, samesite="strict", path="/"
+    )
+
+
+def preference(visit: Visit) -> tuple[str, Cookie] | None:
+    """(where to go, cookie) when a query chooses a language or a theme, else None."""
+    query = visit.query()
+    for name, known in (("lang", LANGUAGES), ("theme", (*THEMES, "auto"))):
+        if query.get(name) in known:
+            kept = {key: value for key, value in query.items() if key != name}
+            target = visit.path + (f"?{urlencode(kept)}" if kept else "")
+            return target, Cookie(
+                f"console_{name}", value=query[name], max_age=_YEAR, path="/console", secure=True, httponly=True
+            )
+    return None
+
+
+def safe_next(text: str) -> str:
+    """Where to go after login: a path of the console, or its start."""
+    parts = urlsplit(text)
+    plain = not parts.scheme and not parts.netloc and "\\" not in text and text.isprintable()
+    own = parts.path == "/console" or parts.path.startswith("/console/")
+    return text if plain and own and not parts.path.startswith(LOGIN) else "/console"
