@@ -25,6 +25,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from bench import ledger
 from bench.load import send_all
 from bench.partner import Partner, Prover, proven, question, residents
 from bench.primitive import Floor
@@ -209,6 +210,7 @@ def main() -> int:
             postgresql.start()
             stack.callback(postgresql.stop)
             rows.append(batch_row(build_demo(place / "demo-postgresql", postgresql.url), words.rounds, "PostgreSQL"))
+    rows.extend(Row(name, *_spread(words.rounds, ours, theirs, bar)) for name, ours, theirs, bar in ledger.measured())
     width = max(len(row.name) for row in rows)
     print(f"{'name':{width}} | ratio |  bar | pass | medians")
     for row in rows:
