@@ -24,7 +24,7 @@ _WARNINGS = (7, 30)  # days before
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """One thing that is due. `name` is return_data, semester_report, dpia_review, term_end, or key_expiry.
+    """One thing that is due. `name` is return_data, semester_report, dpia_review, term_end, key_expiry, or exemption_end.
 
     Only the first two can be delivered, and only they suspend.
     """

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
+from gateway.clock import DAY, jakarta_date, jakarta_midnight
 from gateway.errors import Cause, Refused
 from gateway.ledger.entry import Kind
 from gateway.partners import lifecycle
@@ -86,6 +87,7 @@ def register_partner(books: Books, act: Act) -> Deed:
     wrong = [
         *(["class"] if body.kind not in CLASSES else []),
         *(["exemption.ground"] if exemption and exemption.ground not in EXEMPTIONS else []),
+        *(["exemption.until"] if exemption and not _lasts(exemption, books.now) else []),
     ]
     if wrong:
         raise Refused(Cause.MALFORMED_REQUEST, members=wrong)
@@ -95,7 +97,7 @@ def register_partner(books: Books, act: Act) -> Deed:
     id = _free_id(connection, body.name)
     put_many(connection, partners, [(id, body.name, body.kind, False)])
     if exemption:
-        put_many(connection, exemptions, [(id, exemption.ground, exemption.proof)])
+        put_many(connection, exemptions, [(id, exemption.ground, exemption.proof, _ends(exemption.until))])
     private = {"change": "register", "partner": id, "before": "", "after": digest([body.name, body.kind])}
     shown = ("partner", {"id": id})
     return Deed(Kind.PARTNER, {"id": id}, private, status=201, moved=(id,), link=f"/v1/partners/{id}", shown=shown)
@@ -108,25 +110,50 @@ def _free_id(connection: Connection, name: str) -> str:
     return next(id for id in (slug, *(f"{slug}-{number}" for number in range(2, len(taken) + 3))) if id not in taken)
 
 
-def new_exemption(act: Act) -> dict[str, str]:
+def new_exemption(act: Act, now: int) -> dict[str, str]:
     """What is to be proposed for `POST /v1/partners/{id}/exemption`. Raises Refused(MALFORMED_REQUEST)."""
-    if act.body.ground not in EXEMPTIONS:
+    body: Exemption = act.body
+    if body.ground not in EXEMPTIONS:
         raise Refused(Cause.MALFORMED_REQUEST, members=["ground"])
-    return {"ground": act.body.ground, "proof": act.body.proof}
+    if not _lasts(body, now):
+        raise Refused(Cause.MALFORMED_REQUEST, members=["until"])
+    until = {"until": body.until} if isinstance(body.until, str) else {}
+    return {"ground": body.ground, "proof": body.proof, **until}
+
+
+def _ends(until: object) -> int:
+    """The instant at which an exemption ends by itself: after its last day in Asia/Jakarta; 0 when it has none."""
+    return jakarta_midnight(day_of(until)) + DAY if isinstance(until, str) else 0
+
+
+def _lasts(body: Exemption, now: int) -> bool:
+    """Whether its last day, if it has one, is a day that is not over."""
+    try:
+        return not isinstance(body.until, str) or _ends(body.until) > now
+    except Refused:
+        return False
 
 
 def exemption_base(connection: Connection, partner: str) -> str:
     """A digest of the exemption that stands; empty when there is none."""
-    held = partner_entry(connection, partner).exemption
+    held = standing_exemption(connection, partner)
     return digest(held) if held else ""
+
+
+def standing_exemption(connection: Connection, partner: str) -> dict[str, str] | None:
+    """The exemption that stands, with its last day when it has one."""
+    row = connection.execute(select(exemptions).where(exemptions.c.partner == partner)).one_or_none()
+    if row is None:
+        return None
+    until = {"until": jakarta_date(row.ends - DAY).isoformat()} if row.ends else {}
+    return {"ground": row.ground, "proof": row.proof, **until}
 
 
 def exempt(books: Books, approval: Approval) -> Deed:
     """The effect of an approved exemption: the next version may have a tariff of 0, and must."""
     before, subject = exemption_base(books.connection, approval.partner), approval.subject
-    put_many(
-        books.connection, exemptions, [(approval.partner, subject["ground"], subject["proof"])], ("ground", "proof")
-    )
+    row = (approval.partner, subject["ground"], subject["proof"], _ends(subject.get("until")))
+    put_many(books.connection, exemptions, [row], ("ground", "proof", "ends"))
     private = {"partner": approval.partner, "before": before, "after": digest(dict(subject))}
     return Deed(Kind.MONEY, {"partner": approval.partner, "exemption": dict(subject)}, private)
 
@@ -136,10 +163,16 @@ def end_exemption(books: Books, act: Act) -> Deed:
     partner = partner_entry(books.connection, act.path["id"])
     if partner.exemption is None:
         raise Refused(Cause.NOT_FOUND)
-    before = exemption_base(books.connection, partner.id)
-    books.connection.execute(delete(exemptions).where(exemptions.c.partner == partner.id))
-    private = {"change": "end_exemption", "partner": partner.id, "before": before, "after": ""}
-    return Deed(Kind.MONEY, {"partner": partner.id, "exemption": None}, private, shown=("partner", {"id": partner.id}))
+    return drop_exemption(books, partner.id)
+
+
+def drop_exemption(books: Books, partner: str, reason: str = "") -> Deed:
+    """End an exemption, by a person or (with a reason) by itself."""
+    before = exemption_base(books.connection, partner)
+    books.connection.execute(delete(exemptions).where(exemptions.c.partner == partner))
+    private = {"change": "end_exemption", "partner": partner, "before": before, "after": ""}
+    private |= {"reason": reason} if reason else {}
+    return Deed(Kind.MONEY, {"partner": partner, "exemption": None}, private, shown=("partner", {"id": partner}))
 
 
 def suspend_partner(books: Books, act: Act) -> Deed:

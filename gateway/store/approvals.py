@@ -222,7 +222,7 @@ def propose_payment(books: Books, act: Act) -> Deed:
 
 def propose_exemption(books: Books, act: Act) -> Deed:
     """`POST /v1/partners/{id}/exemption`: that no tariff is due, with the proof (PP 10/2023)."""
-    partner, subject = partner_entry(books.connection, act.path["id"]).id, new_exemption(act)
+    partner, subject = partner_entry(books.connection, act.path["id"]).id, new_exemption(act, books.now)
     return propose(books, act, Widening.EXEMPTION, partner, subject, exemption_base(books.connection, partner))
 
 

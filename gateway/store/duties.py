@@ -12,7 +12,7 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
-from gateway.clock import Clock, Entropy, jakarta_date
+from gateway.clock import DAY, Clock, Entropy, jakarta_date
 from gateway.errors import Cause, Refused
 from gateway.ledger.entry import Kind
 from gateway.partners import lifecycle
@@ -21,13 +21,22 @@ from gateway.partners.duties import Duty, duties_of, next_delivery, overdue
 from gateway.partners.in_force import governing
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import from_document
-from gateway.store.agreements import change, owner_of, versions_of
+from gateway.store.agreements import change, drop_exemption, owner_of, versions_of
 from gateway.store.credentials import drop_key
 from gateway.store.deeds import STAFF, Books, Deed
 from gateway.store.engine import Database, put_many
 from gateway.store.history import Change, bump, write_history
 from gateway.store.money import alerts, is_told, tell_alert
-from gateway.store.tables import agreement_versions, agreements, clients, deliveries, house_facts, key_terms, reminders
+from gateway.store.tables import (
+    agreement_versions,
+    agreements,
+    clients,
+    deliveries,
+    exemptions,
+    house_facts,
+    key_terms,
+    reminders,
+)
 from gateway.verification.acts import Act
 from gateway.verification.standing import partner_scope
 
@@ -65,6 +74,18 @@ def key_duties(connection: Connection, partner: str) -> list[Duty]:
     return [
         Duty("", row.partner, "key_expiry", jakarta_date(row.expires), f"{row.client_id}/{row.kid}") for row in rows
     ]
+
+
+def exemption_duties(connection: Connection) -> list[Duty]:
+    """When exemptions end by themselves: their last days."""
+    rows = connection.execute(select(exemptions).where(exemptions.c.ends > 0).order_by(exemptions.c.partner))
+    return [Duty("", row.partner, "exemption_end", jakarta_date(row.ends - DAY), row.ground) for row in rows]
+
+
+def _over(connection: Connection, now: int) -> list[str]:
+    """The partners whose exemption has come to its end."""
+    wanted = select(exemptions.c.partner).where(exemptions.c.ends > 0, exemptions.c.ends <= now)
+    return list(connection.execute(wanted.order_by(exemptions.c.partner)).scalars())
 
 
 def deliver(books: Books, act: Act) -> Deed:
@@ -161,6 +182,7 @@ class Watch:
         return bool(
             alerts(connection, live, now)
             or connection.execute(select(key_terms.c.kid).where(key_terms.c.expires <= now).limit(1)).first()
+            or _over(connection, now)
             or any(self._moves(connection, one, now) for one in live)
             or self._untold(connection, live, now)
         )
@@ -176,6 +198,7 @@ class Watch:
         partners = sorted({one.partner for one in live})
         duties = [duty for one in live for duty in open_duties(connection, one, now)]
         duties += [duty for partner in partners if partner != STAFF for duty in key_duties(connection, partner)]
+        duties += exemption_duties(connection)
         today = jakarta_date(now)
         return [
             (duty, stage)
@@ -188,6 +211,7 @@ class Watch:
         connection, now = books.connection, books.now
         ended = connection.execute(select(key_terms).where(key_terms.c.expires <= now)).all()
         deeds = [drop_key(books, row.client_id, row.kid, "key_expired") for row in ended]
+        deeds += [drop_exemption(books, partner, "exemption_ended") for partner in _over(connection, now)]
         for agreement in live_agreements(connection, now):
             late = overdue(open_duties(connection, agreement, now), now)
             if late is not None and agreement.state in lifecycle.LIVE:

@@ -146,8 +146,8 @@ class PartnersOf:
                 Change(Kind.PARTNER, actor, {"partner": entry.id, "after": b64u(digest([entry.name, entry.kind]))})
             )
         if entry.exemption:
-            given = (entry.id, str(entry.exemption["ground"]), str(entry.exemption["proof"]))
-            put_many(connection, exemptions, [given], ("ground", "proof"))
+            given = (entry.id, str(entry.exemption["ground"]), str(entry.exemption["proof"]), 0)
+            put_many(connection, exemptions, [given], ("ground", "proof", "ends"))
         self._take_clients(connection, row, actor, changes)
         outcome, version = self._take_version(connection, agreement, actor, changes)
         open_account(connection, agreement.id, entry.id, now, balances.get(agreement.id, 0))

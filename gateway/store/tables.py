@@ -218,6 +218,7 @@ exemptions = Table(
     Column("partner", Text, primary_key=True),
     Column("ground", Text, nullable=False),
     Column("proof", Text, nullable=False),
+    Column("ends", BigInteger, nullable=False, server_default="0"),  # by itself, at this instant; 0: never
 )
 
 agreements = Table(

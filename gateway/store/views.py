@@ -23,11 +23,11 @@ from gateway.partners.in_force import governing, state_at
 from gateway.partners.lifecycle import digest
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.policy.decide import Decider
-from gateway.store.agreements import number, owner_of, partner_entry, versions_of
+from gateway.store.agreements import number, owner_of, partner_entry, standing_exemption, versions_of
 from gateway.store.approvals import approval_of, read_approval
 from gateway.store.credentials import expiries, keys_of, person_of
 from gateway.store.deeds import STAFF
-from gateway.store.duties import key_duties, live_agreements, open_duties
+from gateway.store.duties import exemption_duties, key_duties, live_agreements, open_duties
 from gateway.store.ledger import read_head
 from gateway.store.money import entries_between, first_at
 from gateway.store.search import Instruments
@@ -102,7 +102,7 @@ def _partner(sight: Sight, view: View) -> Seen:
         "id": entry.id,
         "name": entry.name,
         "class": entry.kind,
-        "exemption": dict(entry.exemption) if entry.exemption else None,
+        "exemption": standing_exemption(sight.connection, entry.id),
         "suspended": bool(suspended),
         "agreements": [{"agreement": each, "state": _state(sight, each)} for each in held],
         "keys": keys_of_partner(sight, entry.id),
@@ -351,6 +351,7 @@ def _duties(sight: Sight, view: View) -> Seen:
     found = [duty for one in live for duty in open_duties(sight.connection, one, sight.now)]
     for partner in sorted({one.partner for one in live}):
         found += key_duties(sight.connection, partner)
+    found += exemption_duties(sight.connection)
     items = [
         {
             "id": ".".join(part for part in (duty.due.isoformat(), duty.agreement or duty.partner, duty.name, duty.about) if part),

@@ -27,10 +27,11 @@ class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Exemption(Struct, frozen=True, forbid_unknown_fields=True):
-    """On which ground no tariff is due, and the letter that proves it (PP 10/2023)."""
+    """On which ground no tariff is due, the letter that proves it (PP 10/2023), and its last day when it has one."""
 
     ground: Slug
     proof: Line
+    until: Day | UnsetType = UNSET
 
 
 class NewPartner(Struct, frozen=True, forbid_unknown_fields=True, rename={"kind": "class"}):
