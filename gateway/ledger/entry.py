@@ -45,6 +45,7 @@ class Kind(StrEnum):
     AUDIT = "audit"
     ACCESS_REQUEST = "access_request"
     INCIDENT = "incident"
+    STAFF = "staff"
 
 
 KINDS: Mapping[Kind, str] = {
@@ -69,6 +70,8 @@ KINDS: Mapping[Kind, str] = {
     Kind.AUDIT: "An assignment of an auditor was given or taken back, or a finding noted.",
     Kind.ACCESS_REQUEST: "A resident's request for access was opened, something withheld from it, or it was closed.",
     Kind.INCIDENT: "A personal-data incident was recorded, with the number of residents concerned.",
+    Kind.STAFF: "Somebody at the console was approved, invited, enrolled, recertified, suspended, recovered or dismissed, logged in, "
+    "stepped up or left, or changed a passkey; `change` in the private part tells which.",
 }
 
 

@@ -1,7 +1,7 @@
 """Who may approve a change, and what exactly was approved? Two persons, and the digest of what the second one saw.
 
 Whatever widens access needs this: key, certificate, address, resumption, term, purpose, claim, disclosure, allowance, money,
-administrator, assignment of an auditor.
+administrator, assignment of an auditor, member of the console, recovery of one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class Widening(StrEnum):
     EXEMPTION = "exemption"
     ADMINISTRATOR = "administrator"
     ASSIGNMENT = "assignment"
+    MEMBER = "member"
+    RECOVERY = "recovery"
 
 
 class Decision(StrEnum):

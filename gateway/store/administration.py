@@ -32,6 +32,7 @@ from gateway.store import (
     incidents,
     own,
     published,
+    staff,
     traffic,
 )
 from gateway.store.deeds import Books, Deed
@@ -79,6 +80,10 @@ ACTS: Mapping[str, Callable[[Books, Act], Deed]] = {
     "close_access_request": access_requests.close,
     "record_incident": incidents.record_incident,
     "note_notice": incidents.note_notice,
+    "propose_member": approvals.propose_member,
+    "propose_member_resume": approvals.propose_member_resume,
+    "propose_recovery": approvals.propose_recovery,
+    **staff.ACTS,
 }
 """Everything that can be done, by name."""
 
@@ -127,6 +132,13 @@ MATCHED: Mapping[str, str] = {
     "approve": "approval",
     "reject": "approval",
     "withdraw": "approval",
+    "invite_member": "member",
+    "recertify_member": "member",
+    "suspend_member": "member",
+    "dismiss_member": "member",
+    "end_sessions": "member",
+    "propose_member_resume": "member",
+    "propose_recovery": "member",
     "end_assignment": "assignment",
     "note_notice": "incident",
 }

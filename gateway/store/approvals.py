@@ -47,6 +47,15 @@ from gateway.store.credentials import add_administrator, add_key, client_base, n
 from gateway.store.deeds import STAFF, Books, Deed
 from gateway.store.engine import put_many
 from gateway.store.money import credit, payment_base
+from gateway.store.staff import (
+    add_member,
+    member_base,
+    new_member,
+    owner,
+    recover,
+    recoverable_member,
+    suspended_member,
+)
 from gateway.store.tables import approvals, drafts, partners
 from gateway.verification.acts import Act
 
@@ -233,6 +242,27 @@ def propose_assignment(books: Books, act: Act) -> Deed:
     return propose(books, act, Widening.ASSIGNMENT, STAFF, subject, "", persons=persons)
 
 
+def propose_member(books: Books, act: Act) -> Deed:
+    """`POST /v1/staff/members`: a person at the console, with roles."""
+    subject = new_member(books, act)
+    persons = (subject["person"],)  # nobody approves what they may do themselves
+    return propose(books, act, Widening.MEMBER, owner(subject["partner"]), subject, "", persons=persons)
+
+
+def propose_member_resume(books: Books, act: Act) -> Deed:
+    """`POST /v1/staff/members/{id}/resume`: let a suspended member come back."""
+    member = suspended_member(books, act)
+    subject, base = {"member": member.id, "of": "resume"}, member_base(books.connection, member.id)
+    return propose(books, act, Widening.MEMBER, owner(member.partner), subject, base, persons=(member.person,))
+
+
+def propose_recovery(books: Books, act: Act) -> Deed:
+    """`POST /v1/staff/members/{id}/recover`: a member has lost every passkey, and is to be invited again."""
+    member = recoverable_member(books, act)
+    subject, base = {"member": member.id}, member_base(books.connection, member.id)
+    return propose(books, act, Widening.RECOVERY, owner(member.partner), subject, base, persons=(member.person,))
+
+
 _BASES: Mapping[Widening, Callable[[Connection, Approval], str]] = {
     Widening.VERSION: lambda connection, approval: _version_base(connection, approval.agreement),
     Widening.RESUME: lambda connection, approval: (
@@ -245,6 +275,8 @@ _BASES: Mapping[Widening, Callable[[Connection, Approval], str]] = {
     Widening.EXEMPTION: lambda connection, approval: exemption_base(connection, approval.partner),
     Widening.ADMINISTRATOR: lambda connection, approval: client_base(connection, approval.subject["client_id"]),
     Widening.ASSIGNMENT: lambda connection, approval: "",  # noqa: ARG005  nothing stands where it will
+    Widening.MEMBER: lambda connection, approval: member_base(connection, approval.subject["member"]),
+    Widening.RECOVERY: lambda connection, approval: member_base(connection, approval.subject["member"]),
 }
 """What stands now where the proposal would make its change."""
 
@@ -256,6 +288,8 @@ _EFFECTS: Mapping[Widening, Callable[[Books, Approval], Deed]] = {
     Widening.EXEMPTION: exempt,
     Widening.ADMINISTRATOR: add_administrator,
     Widening.ASSIGNMENT: grant,
+    Widening.MEMBER: add_member,
+    Widening.RECOVERY: recover,
 }
 """What the second person's word does."""
 

@@ -34,6 +34,8 @@ from gateway.store.engine import put_many
 from gateway.store.tables import clients, key_terms, partners, persons
 from gateway.verification.acts import Act, NewKey
 
+CONSOLE = "console"
+"""How the client of a member of the console authenticates (store/staff.py): it has no key, and is given none."""
 LIFE = 365 * DAY
 """How long a key serves that names no end."""
 OVERLAP = 14 * DAY
@@ -111,6 +113,8 @@ def new_key(books: Books, act: Act) -> tuple[str, dict[str, Any]]:
         raise Refused(Cause.MALFORMED_REQUEST, members=["expires"])
     client_id = body.client_id if isinstance(body.client_id, str) else _own_client(books.connection, partner)
     row = books.connection.execute(select(clients).where(clients.c.client_id == client_id)).one_or_none()
+    if row is not None and row.auth_method == CONSOLE:
+        raise Refused(Cause.CONFLICT, fault="a member of the console has passkeys, and no other key")
     if row is not None and row.partner != partner:
         raise Refused(Cause.CONFLICT, fault="a client of this name belongs to another partner")
     if any(held.get("kid") == key["kid"] for held in keys_of(books.connection, client_id)):
@@ -122,7 +126,8 @@ def new_key(books: Books, act: Act) -> tuple[str, dict[str, Any]]:
 
 def _own_client(connection: Connection, partner: str) -> str:
     """The partner's only client; the partner's own id when it has none. Raises Refused when it has several."""
-    held = list(connection.execute(select(clients.c.client_id).where(clients.c.partner == partner)).scalars())
+    where = (clients.c.partner == partner, clients.c.auth_method != CONSOLE)
+    held = list(connection.execute(select(clients.c.client_id).where(*where)).scalars())
     if len(held) > 1:
         raise Refused(Cause.MALFORMED_REQUEST, members=["client_id"])
     return held[0] if held else partner
@@ -205,7 +210,7 @@ def rotate_key(books: Books, act: Act) -> Deed:
     """
     connection, client_id = books.connection, act.client_id
     row = connection.execute(select(clients).where(clients.c.client_id == client_id)).one_or_none()
-    if row is None or row.partner == STAFF:
+    if row is None or row.partner == STAFF or row.auth_method == CONSOLE:
         raise Refused(Cause.NOT_FOUND)
     key = read_key(act.body.jwk)
     _require_possession(act, key, books.now)
@@ -276,7 +281,9 @@ def dismiss(books: Books, act: Act) -> Deed:
     """`DELETE /v1/staff/{client_id}`: a person of the house loses a credential, at once."""
     connection, client_id = books.connection, act.path["client_id"]
     row = connection.execute(
-        select(clients).where(clients.c.client_id == client_id, clients.c.partner == STAFF)
+        select(clients).where(
+            clients.c.client_id == client_id, clients.c.partner == STAFF, clients.c.auth_method != CONSOLE
+        )
     ).one_or_none()
     if row is None:
         raise Refused(Cause.NOT_FOUND)

@@ -23,8 +23,10 @@ from gateway.partners.in_force import governing, state_at
 from gateway.partners.lifecycle import digest
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.policy.decide import Decider
+from gateway.store import staff_views
 from gateway.store.agreements import number, owner_of, partner_entry, standing_exemption, versions_of
 from gateway.store.approvals import approval_of, read_approval
+from gateway.store.credentials import CONSOLE as METHOD
 from gateway.store.credentials import expiries, keys_of, person_of
 from gateway.store.deeds import STAFF
 from gateway.store.duties import exemption_duties, key_duties, live_agreements, open_duties
@@ -370,7 +372,7 @@ def _duties(sight: Sight, view: View) -> Seen:
 
 def _staff(sight: Sight, view: View) -> Seen:
     rows = sight.connection.execute(
-        select(clients).where(clients.c.partner == STAFF).order_by(clients.c.client_id)
+        select(clients).where(clients.c.partner == STAFF, clients.c.auth_method != METHOD).order_by(clients.c.client_id)
     ).all()
     items = [
         {
@@ -381,6 +383,18 @@ def _staff(sight: Sight, view: View) -> Seen:
         for row in rows
     ]
     return page(items, "client_id", view.query)
+
+
+def _members(sight: Sight, view: View) -> Seen:
+    return page(staff_views.rows(sight.connection, sight.now), "id", view.query)
+
+
+def _member(sight: Sight, view: View) -> Seen:
+    return staff_views.document(sight.connection, view.path["id"], sight.now), ""
+
+
+def _me(sight: Sight, view: View) -> Seen:
+    return staff_views.own(sight.connection, view.path["member"], sight.now), ""
 
 
 _VIEWS: Mapping[str, Callable[[Sight, View], Seen]] = {
@@ -398,4 +412,7 @@ _VIEWS: Mapping[str, Callable[[Sight, View], Seen]] = {
     "approval": _approval,
     "duties": _duties,
     "staff": _staff,
+    "members": _members,
+    "member": _member,
+    "me": _me,
 }

@@ -12,7 +12,7 @@ from gateway.errors import Cause
 from gateway.ledger.findings import RULES
 from gateway.partners.agreement import State
 from gateway.partners.approvals import Decision
-from gateway.verification import acts, audit
+from gateway.verification import acts, audit, staff
 from gateway.web.administration import ROWS, VERIFY
 from gateway.web.audit import NDJSON
 from gateway.web.rows import Row
@@ -22,7 +22,7 @@ _BODIES = (
     acts.NewPartner, acts.Reason, acts.Suspension, acts.Objection, acts.Seen, acts.NewKey, acts.OwnKey, acts.Delivery,
     acts.Payment, acts.NewAdministrator, acts.Nothing, acts.AgreementImport, audit.NewAssignment, audit.NikSearch,
     audit.FindingNote, audit.NewAccessRequest, audit.Withholding, audit.Closing, audit.NewIncident,
-    audit.Notice,
+    audit.Notice, staff.NewMember,
 )  # fmt: skip
 _ANSWERS: Mapping[str, str] = {
     "draft_agreement": "Drafted", "draft_version": "Drafted", "amend_draft": "Drafted", "statement": "StatementAnswer",
@@ -155,7 +155,7 @@ def _operation(row: Row, call: Callable[..., Schema], sealed: tuple[Cause, ...])
         causes.append(Cause.ASSIGNMENT_MISSING)
     if row.body in (audit.NikSearch, audit.NewAccessRequest):
         causes.append(Cause.NIK_FORMAT)
-    if row.does in {"approve", "reject"}:
+    if row.does in {"approve", "reject", "recertify_member"}:
         causes.append(Cause.SAME_PERSON)
     if row.creates:
         causes.append(Cause.IDEMPOTENCY_CONFLICT)

@@ -16,7 +16,7 @@ from litestar.types import Receive, Scope, Send
 
 from gateway.errors import Cause, Refused
 from gateway.oauth.client import Caller
-from gateway.verification import acts, audit
+from gateway.verification import acts, audit, staff
 from gateway.verification.acts import Act, View
 from gateway.verification.administration import request_of
 from gateway.verification.request import malformed
@@ -73,6 +73,17 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/v1/staff", READ, "staff", "Credentials of the house, and whose they are", query=PAGED),
     Row("POST", "/v1/staff", WRITE, "propose_administrator", "Propose a credential of a person", acts.NewAdministrator, 202),
     Row("DELETE", "/v1/staff/{client_id}", WRITE, "dismiss_administrator", "Take a credential away at once"),
+    Row("GET", "/v1/staff/members", READ, "members", "People at the console, and until when they are certified", query=PAGED),
+    Row("POST", "/v1/staff/members", WRITE, "propose_member", "Propose a person at the console", staff.NewMember, 202),
+    Row("GET", "/v1/staff/members/{id}", READ, "member", "One person at the console"),
+    Row("DELETE", "/v1/staff/members/{id}", WRITE, "dismiss_member", "Dismiss a person from the console at once"),
+    Row("POST", "/v1/staff/members/{id}/invitation", WRITE, "invite_member", "A one-time link, told once", acts.Nothing, 201),
+    Row("POST", "/v1/staff/members/{id}/recover", WRITE, "propose_recovery", "Propose a new enrolment", acts.Nothing, 202),
+    Row("POST", "/v1/staff/members/{id}/recertify", APPROVE, "recertify_member", "Say that another person still needs the roles",
+        acts.Nothing, also=WRITE),
+    Row("POST", "/v1/staff/members/{id}/suspend", WRITE, "suspend_member", "Suspend a person at once", acts.Reason),
+    Row("POST", "/v1/staff/members/{id}/resume", WRITE, "propose_member_resume", "Propose to resume a person", acts.Nothing, 202),
+    Row("DELETE", "/v1/staff/members/{id}/sessions", WRITE, "end_sessions", "End the sessions of a person at once"),
     Row("GET", "/v1/failures", VERIFY, "own_failures", "Own refused calls, newest first", query=("since", "cause", *PAGED)),
     Row("GET", "/v1/keys", VERIFY, "own_keys", "Own keys and certificates, with their ends", query=PAGED),
     Row("GET", "/v1/statements", VERIFY, "own_statements", "Days of which there is a statement", query=PAGED),

@@ -1,0 +1,294 @@
+"""How does somebody become a member of the console, and cease to be? By two persons; what narrows takes one, and holds at once.
+
+A member owns one client that no token can be had for, so that standing, epochs and persons are those of everybody else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from gateway.clock import rfc3339_seconds, uuid7
+from gateway.errors import Cause, Refused
+from gateway.keyring.keys import b64u
+from gateway.ledger.entry import Kind
+from gateway.partners.approvals import Approval, require_other_person
+from gateway.partners.approvals import person as same
+from gateway.partners.lifecycle import digest
+from gateway.staff.member import CERTIFIED_FOR, INVITED_FOR, PREFIX, Member, State, require_state
+from gateway.staff.roles import CONSOLE, Role, read_roles, scopes_of
+from gateway.store.agreements import partner_entry
+from gateway.store.credentials import CONSOLE as METHOD
+from gateway.store.deeds import STAFF, Books, Deed
+from gateway.store.engine import put_many
+from gateway.store.tables import (
+    client_states,
+    clients,
+    invitations,
+    members,
+    partners,
+    passkeys,
+    persons,
+    sessions,
+)
+from gateway.verification.acts import Act
+from gateway.verification.entrance import digest as digest_of_secret
+
+
+def owner(partner: str) -> str:
+    """Whom the client of a member belongs to."""
+    return partner or STAFF
+
+
+def member_of(row: Any) -> Member:  # noqa: ANN401  a row of `members`
+    """A row as a value."""
+    roles = frozenset(Role(name) for name in row.roles.split())
+    return Member(row.id, row.person, roles, row.partner, State(row.state), row.certified_until)
+
+
+def read_member(connection: Connection, id: str) -> Member:
+    """A member. Raises Refused(NOT_FOUND)."""
+    row = connection.execute(select(members).where(members.c.id == id)).one_or_none()
+    if row is None:
+        raise Refused(Cause.NOT_FOUND)
+    return member_of(row)
+
+
+def member_base(connection: Connection, id: str) -> str:
+    """A digest of a member as it stands, with its passkeys; empty when there is none."""
+    row = connection.execute(select(members).where(members.c.id == id)).one_or_none()
+    if row is None:
+        return ""
+    held = connection.execute(select(passkeys.c.id).where(passkeys.c.member == id).order_by(passkeys.c.id)).scalars()
+    return digest([row.person, row.roles, row.partner, row.state, row.certified_until, list(held)])
+
+
+def new_member(books: Books, act: Act) -> dict[str, Any]:
+    """What is to be proposed for `POST /v1/staff/members`. Raises Refused."""
+    body, connection = act.body, books.connection
+    partner = body.partner if isinstance(body.partner, str) else ""
+    if partner:
+        partner_entry(connection, partner)
+    if partner == STAFF:
+        raise Refused(Cause.MALFORMED_REQUEST, members=["partner"])
+    roles = sorted(role.value for role in read_roles(body.roles, partner))
+    held = connection.execute(select(members.c.person).where(members.c.partner == partner)).scalars()
+    if same(body.person) in {same(name) for name in held}:
+        raise Refused(Cause.CONFLICT, fault="there is a member of this name already")
+    return {"member": uuid7(books.now, books.entropy), "person": body.person, "roles": roles, "partner": partner}
+
+
+def suspended_member(books: Books, act: Act) -> Member:
+    """The member that `POST …/resume` names. Raises Refused."""
+    member = read_member(books.connection, act.path["id"])
+    require_state(member, State.SUSPENDED)
+    return member
+
+
+def recoverable_member(books: Books, act: Act) -> Member:
+    """The member that `POST …/recover` names. Raises Refused(CONFLICT) when there is nothing to recover."""
+    member = read_member(books.connection, act.path["id"])
+    require_state(member, State.ENROLLED)
+    return member
+
+
+def add_member(books: Books, approval: Approval) -> Deed:
+    """The effect of an approved member: it may be invited from now on, or comes back."""
+    subject, connection = approval.subject, books.connection
+    if subject.get("of") == "resume":
+        return _resume(books, read_member(connection, subject["member"]))
+    member = Member(
+        subject["member"],
+        subject["person"],
+        frozenset(Role(name) for name in subject["roles"]),
+        subject["partner"],
+        State.INVITED,
+        books.now + CERTIFIED_FOR,
+    )
+    if not member.partner:
+        put_many(connection, partners, [(STAFF, "Directorate General (staff)", "directorate", False)], ("name",))
+    row = (
+        member.id, member.person, " ".join(sorted(member.roles)), member.partner, member.state.value,
+        member.certified_until, books.now,
+    )  # fmt: skip
+    put_many(connection, members, [row])
+    values = {
+        "client_id": member.client_id, "partner": owner(member.partner), "auth_method": METHOD,
+        "scopes": _scopes(member), "keys": json.dumps({"keys": []}), "sender_constraint": "dpop",
+        "certificate_name": "[]",
+    }  # fmt: skip
+    connection.execute(clients.insert().values(**values))
+    put_many(connection, persons, [(member.client_id, member.person)])
+    return _deed(books, member, "", "", certified_until=member.certified_until)
+
+
+def _scopes(member: Member) -> str:
+    return " ".join(sorted(scopes_of(member.roles)))
+
+
+def _deed(books: Books, member: Member, change: str, before: str, **told: Any) -> Deed:  # noqa: ANN401
+    """What was done to a member; `told` goes into the answer, instants as RFC 3339."""
+    private: dict[str, Any] = {
+        "member": member.id, "member_person": member.person, "partner": owner(member.partner),
+        "before": before, "after": member_base(books.connection, member.id),
+    }  # fmt: skip
+    if change:
+        private["change"] = change
+    shown = {name: rfc3339_seconds(value) if isinstance(value, int) else value for name, value in told.items()}
+    answer = {"member": member.id, "person": member.person, **shown}
+    return Deed(Kind.STAFF, answer, private, moved=(owner(member.partner),))
+
+
+def _set(books: Books, member: Member, **values: Any) -> None:  # noqa: ANN401  columns of `members`
+    books.connection.execute(update(members).where(members.c.id == member.id).values(**values))
+
+
+def invite(books: Books, act: Act) -> Deed:
+    """`POST …/invitation`: a one-time link, told once; the links before it hold no more."""
+    member = read_member(books.connection, act.path["id"])
+    require_state(member, State.INVITED)
+    until = books.now + INVITED_FOR
+    token = give_link(books, member.id, until)
+    deed = _deed(books, member, "invite", member_base(books.connection, member.id), token=token, expires=until)
+    return Deed(deed.kind, deed.answer, deed.private, status=201)
+
+
+def give_link(books: Books, member: str, until: int) -> str:
+    """The token of a new one-time link, the only one of this member; the database keeps its digest."""
+    token = b64u(books.entropy.bytes(32))
+    books.connection.execute(delete(invitations).where(invitations.c.member == member))
+    put_many(books.connection, invitations, [(digest_of_secret(token), member, until)])
+    return token
+
+
+def recover(books: Books, approval: Approval) -> Deed:
+    """The effect of an approved recovery: passkeys and sessions go, and the member may be invited again."""
+    member = read_member(books.connection, approval.subject["member"])
+    before = member_base(books.connection, member.id)
+    _forget(books.connection, member.id)
+    _set(books, member, state=State.INVITED.value)
+    return _deed(books, member, "", before)
+
+
+def _forget(connection: Connection, member: str) -> None:
+    for table in (invitations, passkeys, sessions):
+        connection.execute(delete(table).where(table.c.member == member))
+
+
+def recertify(books: Books, act: Act) -> Deed:
+    """`POST …/recertify`: another person says that this one still needs the roles; for a quarter."""
+    member = read_member(books.connection, act.path["id"])
+    require_other_person((member.person,), act.person)
+    before, until = member_base(books.connection, member.id), books.now + CERTIFIED_FOR
+    _set(books, member, certified_until=until)
+    _give(books.connection, member, _scopes(member))
+    return _deed(books, member, "recertify", before, certified_until=until)
+
+
+def lapse(books: Books, member: Member) -> Deed:
+    """Nobody said in time that the roles are still needed: what they allow is gone until somebody does."""
+    before = member_base(books.connection, member.id)
+    _give(books.connection, member, CONSOLE)
+    return _deed(books, member, "lapse", before)
+
+
+def _give(connection: Connection, member: Member, scopes: str) -> None:
+    connection.execute(update(clients).where(clients.c.client_id == member.client_id).values(scopes=scopes))
+
+
+def suspend(books: Books, act: Act) -> Deed:
+    """`POST …/suspend`: at once; sessions and a link that was not used yet end."""
+    connection, member = books.connection, read_member(books.connection, act.path["id"])
+    require_state(member, State.INVITED, State.ENROLLED)
+    before, reason = member_base(connection, member.id), act.body.reason
+    for table in (invitations, sessions):
+        connection.execute(delete(table).where(table.c.member == member.id))
+    _set(books, member, state=State.SUSPENDED.value)
+    row = (member.client_id, True, reason, books.now)
+    put_many(connection, client_states, [row], ("suspended", "reason", "not_before"))
+    deed = _deed(books, member, "suspend", before)
+    return Deed(deed.kind, deed.answer, {**deed.private, "reason": reason}, moved=deed.moved)
+
+
+def _resume(books: Books, member: Member) -> Deed:
+    connection = books.connection
+    before = member_base(connection, member.id)
+    enrolled = connection.execute(select(passkeys.c.id).where(passkeys.c.member == member.id)).first() is not None
+    _set(books, member, state=(State.ENROLLED if enrolled else State.INVITED).value)
+    connection.execute(
+        update(client_states).where(client_states.c.client_id == member.client_id).values(suspended=False, reason="")
+    )
+    return _deed(books, member, "", before)
+
+
+def dismiss(books: Books, act: Act) -> Deed:
+    """`DELETE /v1/staff/members/{id}`: at once, with passkeys and sessions."""
+    connection, member = books.connection, read_member(books.connection, act.path["id"])
+    before = member_base(connection, member.id)
+    _forget(connection, member.id)
+    connection.execute(delete(members).where(members.c.id == member.id))
+    for table in (clients, persons, client_states):
+        connection.execute(delete(table).where(table.c.client_id == member.client_id))
+    return _deed(books, member, "dismiss", before, dismissed=True)
+
+
+def end_sessions(books: Books, act: Act) -> Deed:
+    """`DELETE …/sessions`: whoever is logged in as this member has to log in again."""
+    connection, member = books.connection, read_member(books.connection, act.path["id"])
+    ended = connection.execute(delete(sessions).where(sessions.c.member == member.id)).rowcount
+    base = member_base(connection, member.id)
+    deed = _deed(books, member, "end_sessions", base)
+    private = {**deed.private, "ended": ended}
+    return Deed(deed.kind, {**deed.answer, "ended": ended}, private)
+
+
+# ------------------------------------------------------------------------------------- a member's own affairs
+
+
+def _own(books: Books, act: Act) -> Member:
+    """The member that the acting client is. Raises Refused(NOT_FOUND) for every other client."""
+    if not act.client_id.startswith(PREFIX):
+        raise Refused(Cause.NOT_FOUND)
+    return read_member(books.connection, act.client_id.removeprefix(PREFIX))
+
+
+def remove_passkey(books: Books, act: Act) -> Deed:
+    """An own passkey, and the sessions that were begun with it; never the last one."""
+    connection, member = books.connection, _own(books, act)
+    held = list(connection.execute(select(passkeys.c.id).where(passkeys.c.member == member.id)).scalars())
+    if act.path["passkey"] not in held:
+        raise Refused(Cause.NOT_FOUND)
+    if len(held) == 1:
+        raise Refused(Cause.CONFLICT, fault="it is the last one; add another before")
+    before = member_base(connection, member.id)
+    connection.execute(delete(passkeys).where(passkeys.c.id == act.path["passkey"], passkeys.c.member == member.id))
+    begun = (sessions.c.passkey == act.path["passkey"], sessions.c.member == member.id)
+    connection.execute(delete(sessions).where(*begun))
+    deed = _deed(books, member, "remove_passkey", before, passkey=act.path["passkey"])
+    return Deed(deed.kind, deed.answer, {**deed.private, "passkey": act.path["passkey"]})
+
+
+def end_session(books: Books, act: Act) -> Deed:
+    """An own session, by its public id."""
+    connection, member = books.connection, _own(books, act)
+    where = (sessions.c.id == act.path["session"], sessions.c.member == member.id)
+    if not connection.execute(delete(sessions).where(*where)).rowcount:
+        raise Refused(Cause.NOT_FOUND)
+    base = member_base(connection, member.id)
+    deed = _deed(books, member, "end_session", base, session=act.path["session"])
+    return Deed(deed.kind, deed.answer, {**deed.private, "session": act.path["session"]})
+
+
+ACTS: Mapping[str, Any] = {
+    "invite_member": invite,
+    "recertify_member": recertify,
+    "suspend_member": suspend,
+    "dismiss_member": dismiss,
+    "end_sessions": end_sessions,
+    "remove_passkey": remove_passkey,
+    "end_session": end_session,
+}
+"""What one person may do; what takes two is proposed in `approvals`."""
