@@ -248,16 +248,16 @@ def end_sessions(books: Books, act: Act) -> Deed:
 # ------------------------------------------------------------------------------------- a member's own affairs
 
 
-def _own(books: Books, act: Act) -> Member:
-    """The member that the acting client is. Raises Refused(NOT_FOUND) for every other client."""
-    if not act.client_id.startswith(PREFIX):
+def read_own(connection: Connection, client_id: str) -> Member:
+    """The member that a client is. Raises Refused(NOT_FOUND) for every other client."""
+    if not client_id.startswith(PREFIX):
         raise Refused(Cause.NOT_FOUND)
-    return read_member(books.connection, act.client_id.removeprefix(PREFIX))
+    return read_member(connection, client_id.removeprefix(PREFIX))
 
 
 def remove_passkey(books: Books, act: Act) -> Deed:
     """An own passkey, and the sessions that were begun with it; never the last one."""
-    connection, member = books.connection, _own(books, act)
+    connection, member = books.connection, read_own(books.connection, act.client_id)
     held = list(connection.execute(select(passkeys.c.id).where(passkeys.c.member == member.id)).scalars())
     if act.path["passkey"] not in held:
         raise Refused(Cause.NOT_FOUND)
@@ -273,7 +273,7 @@ def remove_passkey(books: Books, act: Act) -> Deed:
 
 def end_session(books: Books, act: Act) -> Deed:
     """An own session, by its public id."""
-    connection, member = books.connection, _own(books, act)
+    connection, member = books.connection, read_own(books.connection, act.client_id)
     where = (sessions.c.id == act.path["session"], sessions.c.member == member.id)
     if not connection.execute(delete(sessions).where(*where)).rowcount:
         raise Refused(Cause.NOT_FOUND)

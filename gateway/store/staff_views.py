@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from gateway.clock import rfc3339_seconds
 from gateway.staff.member import CERTIFIED_FOR, Member, reminder
 from gateway.staff.session import ends
-from gateway.store.staff import member_of, read_member
+from gateway.store.staff import member_of, read_member, read_own
 from gateway.store.tables import invitations, members, passkeys, sessions
 
 
@@ -42,14 +42,15 @@ def document(connection: Connection, id: str, now: int) -> dict[str, Any]:
         "since": rfc3339_seconds(since),
         "certified_at": rfc3339_seconds(member.certified_until - CERTIFIED_FOR),
         "invited_until": rfc3339_seconds(invited_until) if invited_until else None,
-        "passkeys": [{name: row[name] for name in ("id", "label", "added_at")} for row in _passkeys(connection, id)],
+        "passkeys": [{name: row[name] for name in ("id", "label", "created_at")} for row in _passkeys(connection, id)],
     }
 
 
-def own(connection: Connection, id: str, now: int) -> dict[str, Any]:
-    """What a member sees of the own access. Raises Refused(NOT_FOUND)."""
-    member = read_member(connection, id)
-    return {**_row(member, now), "passkeys": _passkeys(connection, id), "sessions": _open(connection, id, now)}
+def own(connection: Connection, client_id: str, session: str, now: int) -> dict[str, Any]:
+    """What a member sees of the own access, by the client and in the session that asks. Raises Refused(NOT_FOUND)."""
+    member = read_own(connection, client_id)
+    open = [{**each, "current": each["id"] == session} for each in _open(connection, member.id, now)]
+    return {**_row(member, now), "passkeys": _passkeys(connection, member.id), "sessions": open}
 
 
 def _passkeys(connection: Connection, member: str) -> list[dict[str, Any]]:
@@ -58,7 +59,7 @@ def _passkeys(connection: Connection, member: str) -> list[dict[str, Any]]:
         {
             "id": row.id,
             "label": row.label,
-            "added_at": rfc3339_seconds(row.added_at),
+            "created_at": rfc3339_seconds(row.added_at),
             "used_at": rfc3339_seconds(row.used_at),
         }
         for row in found
@@ -72,8 +73,8 @@ def _open(connection: Connection, member: str, now: int) -> list[dict[str, Any]]
             "id": row.id,
             "address": row.address,
             "passkey": row.passkey,
-            "began": rfc3339_seconds(row.began),
-            "seen": rfc3339_seconds(row.seen),
+            "began_at": rfc3339_seconds(row.began),
+            "seen_at": rfc3339_seconds(row.seen),
             "expires": rfc3339_seconds(ends(row.began, row.seen)),
         }
         for row in found

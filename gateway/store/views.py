@@ -394,7 +394,7 @@ def _member(sight: Sight, view: View) -> Seen:
 
 
 def _me(sight: Sight, view: View) -> Seen:
-    return staff_views.own(sight.connection, view.path["member"], sight.now), ""
+    return staff_views.own(sight.connection, view.client_id, view.token_id, sight.now), ""
 
 
 _VIEWS: Mapping[str, Callable[[Sight, View], Seen]] = {

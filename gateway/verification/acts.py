@@ -133,13 +133,18 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Something that a person reads: a name, what its path, query and (for a search) body name, and who reads."""
+    """Something that a person reads: a name, what its path, query and (for a search) body name.
+
+    Who reads is set by `Administration.read`: the person, the client, and the token (or session) of the call.
+    """
 
     name: str
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     person: str = ""
+    client_id: str = ""
+    token_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Administration:
             raw_answer = b""
             try:
                 person = _admit(caller, standing, scope)
-                view = dataclasses.replace(make(), person=person)
+                view = dataclasses.replace(make(), person=person, client_id=caller.client_id, token_id=caller.token_id)
                 shown = await self._desk.show(view)
             except Refused as refused:
                 outcome = await self._refuse(submission, refused.refusal)
