@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from gateway.app import House, open_house
+from gateway.app import House, open_to_append
 from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
 from gateway.clock import SystemClock, SystemEntropy, rfc3339_seconds
 from gateway.errors import Refused
@@ -35,7 +35,7 @@ def agreements() -> None:
 
 
 def _open(config: Path) -> tuple[House, PartnersOf]:
-    house = open_house(settings_of(config), SystemClock(), SystemEntropy())
+    house = open_to_append(settings_of(config), SystemClock(), SystemEntropy())
     return house, PartnersOf(house.database, house.entropy)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from gateway.app import House, guard
 from gateway.cli.demo_tls import PLAIN, WAYS, DemoAuthority, Way
 from gateway.cli.magic import magic
 from gateway.clock import DAY, SystemClock, SystemEntropy, jakarta_date
@@ -161,6 +162,7 @@ class Demonstration:
                 for stale in settings.file.parent.glob(f"{settings.ledger_checkpoint_file.name}*"):
                     stale.unlink()
             schema.upgrade(database)
+            guard(House(settings, keyring, database, self._clock, self._entropy))
             self._take_partners(database, jwks)
             register = RegisterOf(database, keyring, self._entropy)
             self._take_residents(database, register, tell)

@@ -11,7 +11,7 @@ from typing import Any
 
 import rich_click as click
 
-from gateway.app import House, configure_logging, keeper_of, load_keys, open_house
+from gateway.app import House, configure_logging, guard, keeper_of, load_keys, open_house
 from gateway.cli.ledger_witness import witness, witness_key
 from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, progress, say, settings_of, stop
 from gateway.clock import SystemClock, SystemEntropy, jakarta_midnight, rfc3339
@@ -216,9 +216,9 @@ def prune(  # noqa: PLR0913  one argument for each option
 ) -> None:
     """Destroy the private parts of old entries, under a record of it; leaves and proofs stay."""
     persons = _two(proposer, approver)
-    house, keeper = _open(config)
+    house, _ = _open(config)
     with closing(house.database):
-        keeper.examine()
+        guard(house)
         if jakarta_midnight(before.date()) > house.clock.now():
             raise click.BadParameter("lies in the future", param_hint="--before")
         done = prune_entries(house.database, kinds, _midnight(before), persons, house.entropy)

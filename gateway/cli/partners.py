@@ -8,7 +8,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from gateway.app import open_house
+from gateway.app import open_to_append
 from gateway.cli.output import FOUND_FAULT, config_option, json_option, say, settings_of, stop
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.errors import Refused
@@ -25,7 +25,7 @@ def partners() -> None:
 @contextmanager
 def _clients(config: Path) -> Iterator[ClientsOf]:
     """The clients of a deployment; whoever is named and is not there ends the command with 1."""
-    house = open_house(settings_of(config), SystemClock(), SystemEntropy())
+    house = open_to_append(settings_of(config), SystemClock(), SystemEntropy())
     try:
         yield ClientsOf(house.database, house.entropy)
     except LookupError as fault:

@@ -9,7 +9,7 @@ from typing import Any
 
 import rich_click as click
 
-from gateway.app import open_house
+from gateway.app import open_house, open_to_append
 from gateway.cli.output import FOUND_FAULT, config_option, json_option, progress, say, settings_of
 from gateway.clock import HOUR, SystemClock, SystemEntropy, jakarta_date, parse_rfc3339
 from gateway.register import regions
@@ -58,7 +58,7 @@ def import_residents(  # noqa: PLR0913, PLR0917  one argument for each option
         raise click.BadParameter(f"{file}: there is no such file", param_hint="FILE")
     clock, entropy = SystemClock(), SystemEntropy()
     until = parse_rfc3339(complete_until) if complete_until else clock.now()
-    house = open_house(settings_of(config), clock, entropy)
+    house = open_to_append(settings_of(config), clock, entropy, at_once=True)
     listed = rejects or Path("stdin.rejects.ndjson" if source is None else f"{source}.rejects.ndjson")
     with open_lines(source, sys.stdin.buffer) as lines, progress("lines", None, quiet=as_json) as tell:
         done = take_in(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from gateway.app import House, open_house
+from gateway.app import House, open_to_append
 from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.errors import Refused
@@ -26,7 +26,7 @@ def staff() -> None:
 
 def _open(config: Path) -> tuple[House, Decider]:
     settings = settings_of(config)
-    return open_house(settings, SystemClock(), SystemEntropy()), Decider(load(settings.policies))
+    return open_to_append(settings, SystemClock(), SystemEntropy()), Decider(load(settings.policies))
 
 
 @staff.command("list")
