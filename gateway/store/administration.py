@@ -30,6 +30,7 @@ from gateway.store import (
     credentials,
     duties,
     incidents,
+    overview,
     own,
     published,
     staff,
@@ -100,6 +101,7 @@ AUDIT_VIEWS: Mapping[str, Callable[[Sight, View], Shown]] = {
     **traffic.VIEWS,
     **own.VIEWS,
     **published.VIEWS,
+    **overview.VIEWS,
 }
 """Views that need to know who reads, or tell the entry of the reading more than their name."""
 CATCH_UP = 20_000  # entries that are copied before a search, at most

@@ -144,8 +144,8 @@ def paths(call: Callable[..., Schema], sealed: Iterable[Cause]) -> Schema:
     return found
 
 
-def _operation(row: Row, call: Callable[..., Schema], sealed: tuple[Cause, ...]) -> Schema:
-    names = re.findall(r"{(\w+)}", row.path)
+def _causes(row: Row, names: list[str], sealed: tuple[Cause, ...]) -> list[Cause]:
+    """Why a call may be refused."""
     causes = [*sealed, *_BODY]
     if names:
         causes.append(Cause.NOT_FOUND)
@@ -159,6 +159,12 @@ def _operation(row: Row, call: Callable[..., Schema], sealed: tuple[Cause, ...])
         causes.append(Cause.SAME_PERSON)
     if row.creates:
         causes.append(Cause.IDEMPOTENCY_CONFLICT)
+    return causes
+
+
+def _operation(row: Row, call: Callable[..., Schema], sealed: tuple[Cause, ...]) -> Schema:
+    names = re.findall(r"{(\w+)}", row.path)
+    causes = _causes(row, names, sealed)
     listed = row.method == "GET" and "cursor" in row.query
     answer = _ANSWERS.get(row.does) or ("Listed" if listed else "Proposed" if row.status == 202 else "Told")  # noqa: PLR2004
     tag = "agreement" if row.scope == VERIFY else row.tag

@@ -67,6 +67,7 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/v1/approvals/{id}/reject", APPROVE, "reject", "Turn down what another person proposed", acts.Objection),
     Row("POST", "/v1/approvals/{id}/withdraw", WRITE, "withdraw", "Take back an own proposal", acts.Objection),
     Row("GET", "/v1/duties", READ, "duties", "What is due, by when", query=("partner", "until", *PAGED)),
+    Row("GET", "/v1/overview", READ, "overview", "What waits for somebody: counts"),
     Row("GET", "/v1/traffic", READ, "traffic", "Calls by minute, hour or day, and how long verifications took",
         query=("partner", "since", "until", "step"), also="audit.read"),
     Row("GET", "/v1/usage/traffic", VERIFY, "own_traffic", "Own calls by minute, hour or day", query=("since", "until", "step")),

@@ -20,6 +20,7 @@ AUDIT_ROWS: tuple[Row, ...] = (
     _row("GET", "/v1/assignments/{id}", SEE, "assignment", "One assignment"),
     _row("DELETE", "/v1/assignments/{id}", WRITE, "end_assignment", "Take an assignment back at once"),
     _row("GET", "/v1/ledger/assignments", READ, "own_assignments", "The caller's own assignments", query=PAGED),
+    _row("GET", "/v1/ledger/overview", READ, "audit_overview", "What waits for an auditor or an officer: counts", also=DIAGNOSE),
     _row("GET", "/v1/ledger/checkpoint", READ, "checkpoint", "The published checkpoint, its witnesses and the kept copy"),
     _row("GET", "/v1/ledger/entries", READ, "search", "Search the ledger", query=(*FILTERS, *PAGED)),
     _row("GET", "/v1/ledger/entries/{id}", READ, "entry", "One entry: leaf, private part and proof"),
