@@ -233,6 +233,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("door.failures", "30000/minute", _rate, "Calls without proven identity that one address may make."),
     Setting("door.calls", "10000/second", _rate, "Calls that one identified client may make before the seal is asked."),
     Setting(
+        "console.origin",
+        "",
+        _optional_url,
+        "Scheme and host by which people reach the console, when it is not the issuer; passkeys are bound to it.",
+    ),
+    Setting("console.name", "NIK Gateway", _text, "The name that people see when they make a passkey."),
+    Setting(
         "register.behind_after_hours",
         48,
         _whole(1, 8760),
@@ -294,6 +301,8 @@ class Settings:
     door_store: str
     door_failures: str
     door_calls: str
+    console_origin: str
+    console_name: str
     register_behind_after_hours: int
     metrics_token_file: Path | None
     ledger_origin: str
@@ -336,6 +345,7 @@ def parse(document: Mapping[str, Any], path: Path) -> Settings:
     if not values.get("demo") and not (values.get("oauth_mtls_base_url") or "https://").startswith("https://"):
         faults.append(f"{path.name}: oauth.mtls_base_url: must be https outside a demo (FAPI 2.0 §5.2)")
     faults.extend(f"{path.name}: {fault}" for fault in (*_external_faults(values), *_pkcs11_faults(values)))
+    faults.extend(f"{path.name}: {fault}" for fault in _console_faults(values))
     if values.get("log_level", "info") not in {"debug", "info", "warning", "error"}:
         faults.append(f"{path.name}: log.level: must be debug, info, warning or error")
     if faults:
@@ -348,6 +358,15 @@ def _pkcs11_faults(values: Mapping[str, Any]) -> Iterator[str]:
     told = [name for name in ("pkcs11_module", "pkcs11_token", "pkcs11_pin_file") if values.get(name)]
     if told and len(told) < 3:  # noqa: PLR2004  all of them
         yield "pkcs11: module, token and pin_file are needed together"
+
+
+def _console_faults(values: Mapping[str, Any]) -> Iterator[str]:
+    """Passkeys are bound to a host's name, in a page that nobody could have changed on its way (WebAuthn §5.1.2)."""
+    parts = urlsplit(values.get("console_origin", ""))
+    if parts.scheme == "http" and (parts.hostname != "localhost" or not values.get("demo")):
+        yield "console.origin: must be https, except http://localhost in a demo"
+    if re.fullmatch(r"[0-9.]+|.*:.*", parts.hostname or ""):
+        yield "console.origin: passkeys need a host name, not an address"
 
 
 def _external_faults(values: Mapping[str, Any]) -> Iterator[str]:

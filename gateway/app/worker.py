@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from litestar import Litestar
 
+from gateway.app.console import entrance_of
 from gateway.app.house import House, authorities_of, lock_sealer, open_house
 from gateway.app.publishing import Publishing, keeper_of, readiness
 from gateway.app.rounds import (
@@ -163,7 +164,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
     publishing = None if sealer_socket else Publishing(house, keeper, metrics)
 
     async def ready() -> Mapping[str, Any]:
-        return await asyncio.to_thread(readiness, keeper)
+        return await asyncio.to_thread(readiness, keeper, keyring)
 
     plain = Plain(clock, entropy, directory, sealing, reading.account)
     desk = AdministrationOf(
@@ -179,6 +180,10 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         ),
         words,
     )
+    def note(cause: str) -> None:
+        rooms.unidentified[cause] = rooms.unidentified.get(cause, 0) + 1
+
+    entrance, gatehouse = entrance_of(house, note)
     token_endpoint = TokenEndpoint(issuer, resource, tokens, proofs, clock, entropy, authorities)
     external = _external_tokens(settings, tokens, directory, clock)
     rooms = Rooms(
@@ -208,6 +213,8 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         metrics_token=metrics_token,
         ready=ready,
         log=Publication(keeper, LedgerOf(house.database)),
+        entrance=entrance,
+        console_origin=settings.console_origin or issuer,
     )
 
     worker = b64u(entropy.bytes(9))
@@ -239,6 +246,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
             await count_once(rooms)
             await keep_times_once(rooms, Follower(house.database), worker)
             desk.close()
+            gatehouse.close()
             await sealing.close()
             if publishing is not None:
                 await publishing.end()

@@ -49,8 +49,8 @@ def document(connection: Connection, id: str, now: int) -> dict[str, Any]:
 def own(connection: Connection, client_id: str, session: str, now: int) -> dict[str, Any]:
     """What a member sees of the own access, by the client and in the session that asks. Raises Refused(NOT_FOUND)."""
     member = read_own(connection, client_id)
-    open = [{**each, "current": each["id"] == session} for each in _open(connection, member.id, now)]
-    return {**_row(member, now), "passkeys": _passkeys(connection, member.id), "sessions": open}
+    shown = [{**each, "current": each["id"] == session} for each in _open(connection, member.id, now)]
+    return {**_row(member, now), "passkeys": _passkeys(connection, member.id), "sessions": shown}
 
 
 def _passkeys(connection: Connection, member: str) -> list[dict[str, Any]]:

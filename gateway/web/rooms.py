@@ -18,6 +18,7 @@ from gateway.oauth.revocation import Revocations
 from gateway.oauth.token_endpoint import TokenEndpoint
 from gateway.verification.administration import Administration
 from gateway.verification.corridor import Corridor
+from gateway.verification.entrance import Entrance
 from gateway.verification.grants import Grants
 from gateway.verification.plain import Plain
 from gateway.verification.standing import Directory
@@ -56,5 +57,7 @@ class Rooms:
     metrics_token: bytes
     ready: Callable[[], Awaitable[Mapping[str, Any]]]
     log: Publication
+    entrance: Entrance
+    console_origin: str  # scheme and host that a browser shows, and passkeys are bound to
     external: ExternalTokens | None = None
     unidentified: dict[str, int] = field(default_factory=dict)
