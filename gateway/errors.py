@@ -103,6 +103,10 @@ class LedgerForked(StoreUnavailable):
     """The database does not extend the checkpoint that this node keeps outside it: nothing is sealed in it."""
 
 
+class KeysUnavailable(StoreUnavailable):
+    """The HSM that holds the keys does not answer, or no longer holds them: nothing is named, signed or found."""
+
+
 class CallerGone(GatewayError):
     """The caller has closed the connection: there is nobody to answer, and nothing was sealed."""
 

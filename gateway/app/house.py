@@ -12,6 +12,7 @@ from gateway.errors import Misconfigured
 from gateway.keyring import Keyring, pkcs11
 from gateway.keyring import file as key_files
 from gateway.keyring.example import THUMBPRINTS
+from gateway.keyring.session import Slot
 from gateway.oauth.mtls import Authorities, CertificateFault
 from gateway.store import schema
 from gateway.store.engine import Database
@@ -35,7 +36,7 @@ def load_keys(settings: Settings) -> Keyring:
     return key_files.load(settings.keys, refused) if slot is None else pkcs11.load(slot, settings.keys, refused)
 
 
-def slot_of(settings: Settings) -> pkcs11.Slot | None:
+def slot_of(settings: Settings) -> Slot | None:
     """The HSM that the settings name. Raises Misconfigured when its PIN cannot be read."""
     if settings.pkcs11_module is None or settings.pkcs11_pin_file is None:
         return None
@@ -43,7 +44,7 @@ def slot_of(settings: Settings) -> pkcs11.Slot | None:
         pin = settings.pkcs11_pin_file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as fault:
         raise Misconfigured([f"pkcs11.pin_file: {fault}"]) from fault
-    return pkcs11.Slot(settings.pkcs11_module, settings.pkcs11_token, pin)
+    return Slot(settings.pkcs11_module, settings.pkcs11_token, pin)
 
 
 def open_house(settings: Settings, clock: Clock, entropy: Entropy, *, check_schema: bool = True) -> House:

@@ -11,7 +11,8 @@ from typing import Any
 import structlog
 
 from gateway.app.house import House
-from gateway.errors import LedgerForked, StoreUnavailable
+from gateway.errors import KeysUnavailable, LedgerForked, StoreUnavailable
+from gateway.keyring import Job, Keyring
 from gateway.ledger.checkpoint import origin_of, signers_of
 from gateway.ledger.cosigning import Cosigners
 from gateway.ledger.keeper import Keeper
@@ -106,8 +107,12 @@ class Publishing:
         self._keeper.close()
 
 
-def readiness(keeper: Keeper) -> Mapping[str, Any]:
-    """Whether the database answers, and its ledger extends the checkpoint kept outside it."""
+def readiness(keeper: Keeper, keyring: Keyring) -> Mapping[str, Any]:
+    """Whether keys and database answer, and its ledger extends the checkpoint kept outside it."""
+    try:
+        keyring.mac(Job.INDEX).mac(b"")
+    except KeysUnavailable as fault:
+        return {"ready": False, "keys": str(fault)}
     try:
         keeper.examine()
         published = keeper.public()

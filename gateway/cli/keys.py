@@ -14,10 +14,10 @@ from gateway.clock import SystemClock, SystemEntropy
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
 from gateway.keyring.example import THUMBPRINTS
-from gateway.keyring.pkcs11 import JOBS
 from gateway.keyring.provisioning import activate as hsm_activate
 from gateway.keyring.provisioning import missing
 from gateway.keyring.provisioning import provision as hsm_provision
+from gateway.keyring.session import JOBS
 from gateway.store.engine import Database
 from gateway.store.key_use import count_uses
 

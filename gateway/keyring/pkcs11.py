@@ -7,39 +7,25 @@ others, `claims-<version>.wrapped`, and is unwrapped once at the start by the AE
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import pkcs11
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from joserfc.jwk import JWKRegistry
-from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
+from pkcs11 import GCMParams, KeyType, Mechanism, ObjectClass
 
 from gateway.errors import Misconfigured
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import MAC_JOBS, SIGN_JOBS, Job, Key, Keyring, MacKey, SealKey, SigningKey, b64u, b64u_decode
+from gateway.keyring.session import JOBS, Held, Slot, name_of
 
-JOBS = frozenset(Job) - {Job.NONCE, Job.IDEMPOTENCY}
-"""What a token holds. Keys that matter for minutes or a day stay in files."""
-
-_LABEL = re.compile(r"([a-z-]+)-([1-9][0-9]{0,2})( staged)?")
 SIZE = 32  # bytes of every secret
 _COORDINATE = 32  # bytes of a coordinate of P-256, and of an Ed25519 key
 TAG = 128  # bits
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """Which token, by the vendor's module and the token's label, and the PIN that opens it."""
-
-    module: Path
-    label: str
-    pin: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,47 +50,6 @@ class Signer:
         return self.inside(data)
 
 
-class Opened:
-    """An open token. One session serves all threads, one after the other: PKCS#11 sessions are not shared."""
-
-    def __init__(self, slot: Slot, *, change: bool = False) -> None:
-        """Raises Misconfigured."""
-        self._lock = Lock()
-        try:
-            token = pkcs11.lib(str(slot.module)).get_token(token_label=slot.label)
-        except pkcs11.NoSuchToken as fault:
-            raise Misconfigured([f"pkcs11.token: {slot.module} has no token labelled '{slot.label}'"]) from fault
-        except (pkcs11.PKCS11Error, RuntimeError, OSError) as fault:
-            raise Misconfigured([f"pkcs11.module: {slot.module} cannot be used ({name_of(fault)})"]) from fault
-        try:
-            self.session = token.open(rw=change, user_pin=slot.pin)
-        except pkcs11.UserAlreadyLoggedIn:  # a process logs in once, for all of its sessions
-            self.session = token.open(rw=change)
-        except pkcs11.PKCS11Error as fault:
-            raise Misconfigured([f"pkcs11.pin_file: token '{slot.label}' was not opened ({name_of(fault)})"]) from fault
-
-    def close(self) -> None:
-        """Log out."""
-        self.session.close()
-
-    def labelled(self) -> Iterator[tuple[Job, int, bool, Any]]:
-        """(job, version, staged, object) of every key here that is one of ours: secret and private ones."""
-        for kind in (ObjectClass.SECRET_KEY, ObjectClass.PRIVATE_KEY):
-            for each in list(self.session.get_objects({Attribute.CLASS: kind})):  # one search at a time
-                found = _LABEL.fullmatch(str(each[Attribute.LABEL]))
-                if found and found[1] in set(JOBS):
-                    yield Job(found[1]), int(found[2]), bool(found[3]), each
-
-    def locked(self, make: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-        """`make`, by one thread at a time."""
-
-        def inside(data: bytes) -> bytes:
-            with self._lock:
-                return make(data)
-
-        return inside
-
-
 def load(slot: Slot, directory: Path, refused: frozenset[str] = frozenset()) -> Keyring:
     """The keyring of a token, with the wrapped and the remaining keys of a directory. See `file.load`.
 
@@ -112,14 +57,13 @@ def load(slot: Slot, directory: Path, refused: frozenset[str] = frozenset()) -> 
     """
     faults: list[str] = []
     keys: list[Key] = []
-    opened = Opened(slot)
-    for job, version, staged, inside in opened.labelled():
+    held = Held(slot)
+    for job, version, staged, inside in held.opened.labelled():
         try:
-            keys.append(_key(opened, job, version, inside, directory, staged=staged))
+            keys.append(_key(held, job, version, inside, directory, staged=staged))
         except (pkcs11.PKCS11Error, ValueError, OSError) as fault:
             faults.append(f"keys: '{job}' version {version} in token '{slot.label}': {name_of(fault)}")
-    held = {key.job for key in keys}
-    for job in sorted(JOBS - held):
+    for job in sorted(JOBS - {key.job for key in keys}):
         if not any(f"'{job}'" in fault for fault in faults):
             faults.append(
                 f"keys: token '{slot.label}' holds none for the job '{job}'. Make it with: nik-gateway keys provision"
@@ -129,13 +73,13 @@ def load(slot: Slot, directory: Path, refused: frozenset[str] = frozenset()) -> 
     except Misconfigured as fault:
         faults.extend(fault.faults)
     if faults:
-        opened.close()
+        held.close()
         raise Misconfigured(faults)
     return Keyring(keys)
 
 
 def _key(  # noqa: PLR0913  what an object is, and where
-    opened: Opened,
+    held: Held,
     job: Job,
     version: int,
     inside: Any,  # noqa: ANN401  an object of the token
@@ -145,13 +89,13 @@ def _key(  # noqa: PLR0913  what an object is, and where
 ) -> Key:
     """The key of an object. Raises ValueError that says what is wrong, OSError and PKCS#11's faults."""
     if job in SIGN_JOBS:
-        return _signing_key(opened, job, version, inside, staged=staged)
+        return _signing_key(held, job, version, inside, staged=staged)
     wanted = KeyType.GENERIC_SECRET if job in MAC_JOBS else KeyType.AES
     if inside.object_class is not ObjectClass.SECRET_KEY or inside.key_type is not wanted:
         msg = f"must be a secret key of type {wanted.name}"
         raise ValueError(msg)
     if job in MAC_JOBS:
-        make = opened.locked(lambda data: bytes(inside.sign(data, mechanism=Mechanism.SHA256_HMAC)))
+        make = held.inside(job, version, _mac)
         if len(make(b"")) != SIZE:
             msg = "makes no HMAC-SHA-256"
             raise ValueError(msg)
@@ -160,27 +104,36 @@ def _key(  # noqa: PLR0913  what an object is, and where
     return SealKey(job, version, secret, AESGCMSIV(secret), staged)
 
 
-def _signing_key(opened: Opened, job: Job, version: int, inside: Any, *, staged: bool) -> SigningKey:  # noqa: ANN401
-    (public, *_) = [
-        *opened.session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.ID: inside.id}),
-        None,
-    ]
-    if inside.object_class is not ObjectClass.PRIVATE_KEY or public is None:
+def _mac(inside: Any, data: bytes) -> bytes:  # noqa: ANN401
+    return bytes(inside.sign(data, mechanism=Mechanism.SHA256_HMAC))
+
+
+def _eddsa(inside: Any, data: bytes) -> bytes:  # noqa: ANN401
+    return bytes(inside.sign(data, mechanism=Mechanism.EDDSA))
+
+
+def _ecdsa(inside: Any, data: bytes) -> bytes:  # noqa: ANN401
+    return bytes(inside.sign(sha256(data).digest(), mechanism=Mechanism.ECDSA))
+
+
+def _signing_key(held: Held, job: Job, version: int, inside: Any, *, staged: bool) -> SigningKey:  # noqa: ANN401
+    private = inside.object_class is ObjectClass.PRIVATE_KEY
+    point = held.opened.public_point(inside) if private else b""
+    if not point:
         msg = "must be a private key whose public one lies beside it under the same id"
         raise ValueError(msg)
-    point = bytes(public[Attribute.EC_POINT])
     if inside.key_type is KeyType.EC_EDWARDS and len(point) >= _COORDINATE:
         jwk = {"kty": "OKP", "crv": "Ed25519", "x": b64u(point[-_COORDINATE:])}
-        alg, make = "Ed25519", lambda data: bytes(inside.sign(data, mechanism=Mechanism.EDDSA))
+        alg, make = "Ed25519", _eddsa
     elif inside.key_type is KeyType.EC and len(point) > 2 * _COORDINATE:
         x, y = point[-2 * _COORDINATE : -_COORDINATE], point[-_COORDINATE:]
         jwk = {"kty": "EC", "crv": "P-256", "x": b64u(x), "y": b64u(y)}
-        alg, make = "ES256", lambda data: bytes(inside.sign(sha256(data).digest(), mechanism=Mechanism.ECDSA))
+        alg, make = "ES256", _ecdsa
     else:
         msg = "must be a P-256 or an Ed25519 key"
         raise ValueError(msg)
     kid = f"{job}-{version}-{JWKRegistry.import_key(dict(jwk)).thumbprint()[:6]}"
-    signer = Signer(opened.locked(make))
+    signer = Signer(held.inside(job, version, make))
     return SigningKey(job, version, kid, alg, signer, {**jwk, "kid": kid, "alg": alg, "use": "sig"}, staged)
 
 
@@ -203,8 +156,3 @@ def _unwrap(path: Path, inside: Any, job: Job, version: int) -> bytes:  # noqa: 
         msg = f"does not open {path}: that was wrapped by another key"
         raise ValueError(msg)
     return secret
-
-
-def name_of(fault: BaseException) -> str:
-    """What a fault says, or at least what it is."""
-    return str(fault) or type(fault).__name__

@@ -19,7 +19,8 @@ from pkcs11.util.ec import encode_named_curve_parameters
 from gateway.clock import Entropy
 from gateway.errors import Misconfigured
 from gateway.keyring.keys import MAC_JOBS, SIGN_JOBS, Job, b64u
-from gateway.keyring.pkcs11 import JOBS, SIZE, TAG, Opened, Slot, name_of
+from gateway.keyring.pkcs11 import SIZE, TAG
+from gateway.keyring.session import JOBS, Opened, Slot, name_of
 
 _ED25519 = "1.3.101.112"
 _KEPT_INSIDE = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.PRIVATE: True}

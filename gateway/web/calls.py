@@ -12,7 +12,7 @@ import structlog
 from litestar.types import Receive, Scope, Send
 
 from gateway.clock import SECOND, uuid7
-from gateway.errors import CallerGone, Cause, CommitUnknown, Refusal, Refused, StoreUnavailable
+from gateway.errors import CallerGone, Cause, CommitUnknown, KeysUnavailable, Refusal, Refused, StoreUnavailable
 from gateway.ledger.canonical import canonical
 from gateway.oauth.client import Caller
 from gateway.verification.corridor import Asked, Call
@@ -103,7 +103,12 @@ class Calls:
         extra = self._extra(sealed, headers, id, method)
         if caller is not None and sealed.signed:
             query = scope["query_string"]
-            extra += rooms.signer.sign(sealed.status, sealed.body, method, path, query, headers.content_digest)
+            try:
+                extra += rooms.signer.sign(sealed.status, sealed.body, method, path, query, headers.content_digest)
+            except KeysUnavailable:  # sealed, and perhaps billed, a moment ago; its Idempotency-Key brings the answer
+                refusal = Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1})
+                sealed = self._unsealed(refusal, tongue, id, unknown=True)
+                extra = self._extra(sealed, headers, id, method)
         await send_response(send, sealed.status, sealed.body, PROBLEM if sealed.cause else media, tuple(extra))
         partner = "" if caller is None else caller.partner
         rooms.metrics.note(label, sealed.cause or "answer", partner, (rooms.clock.now() - began) / SECOND)

@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from pkcs11 import Attribute, KeyType
+from softhsm import MODULE, PIN, move_into_token, run, token
 
 from gateway.app import build
 from gateway.cli.demonstration import Demonstration
-from gateway.cli.main import group
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.config import read
 from gateway.errors import Misconfigured
 from gateway.keyring import Job, Keyring
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import MAC_JOBS, SIGN_JOBS, SealBroken
-from gateway.keyring.pkcs11 import JOBS, Opened, Slot, load
+from gateway.keyring.pkcs11 import load
 from gateway.keyring.provisioning import activate, missing, provision
+from gateway.keyring.session import JOBS, Opened, Slot
 from gateway.oauth.jose import JoseFault, parse_key
 
-_PLACES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so")
-MODULE = next((path.resolve() for path in map(Path, _PLACES) if path.exists()), Path(_PLACES[0]))
-PIN = "5678"
-LABELS = ("whole", "empty", "wrong", "turning", "served", "shut")
 ENTROPY = SystemEntropy()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _tokens(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Empty tokens, made before the module is loaded: it looks for them once."""
-    directory = tmp_path_factory.mktemp("softhsm")
-    (directory / "tokens").mkdir()
-    config = directory / "softhsm2.conf"
-    config.write_text(f"directories.tokendir = {directory / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n")
-    os.environ["SOFTHSM2_CONF"] = str(config)
-    for label in LABELS:
-        words = ["softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", "1234", "--pin", PIN]
-        subprocess.run(words, check=True, capture_output=True)
-
-
-def token(label: str) -> Slot:
-    """One of the tokens."""
-    return Slot(MODULE, label, PIN)
 
 
 @pytest.fixture(scope="module")
@@ -195,30 +170,12 @@ def test_the_gateway_runs_on_a_token(tmp_path: Path) -> None:
     """The commands provision it, residents are imported under its keys, and the application is built with it."""
     demonstration = Demonstration(tmp_path, 1_000, 1, None, "127.0.0.1", 8080, 1)
     demonstration.build(lambda _: None)
-    for path in (tmp_path / "keys").glob("*.jwk"):
-        if Job(path.stem.rpartition("-")[0]) in JOBS:
-            path.unlink()
-    (tmp_path / "gateway.sqlite").unlink()
-    (tmp_path / "pin").write_text(PIN)
     config = demonstration.settings_file
-    with config.open("a") as settings:
-        settings.write(f'\n[pkcs11]\nmodule = "{MODULE}"\ntoken = "served"\npin_file = "pin"\n')
-
-    def run(*words: str) -> dict[str, Any]:
-        result = CliRunner().invoke(group, [*words, "--config", str(config), "--json"], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        told: dict[str, Any] = json.loads(result.output)
-        return told
-
-    assert len(run("keys", "provision")["made"]) == len(JOBS)
-    assert run("keys", "provision") == {"made": []}
-    assert run("keys", "provision", "--job", "answer", "--staged") == {"made": ["answer-2 staged"]}
-    assert run("keys", "activate", "--job", "answer") == {"activated": ["answer-2"]}
-    run("db", "upgrade")
-    line = {"nik": "7402150101909003", "claims": {"name": "WA INA", "regency": "7402"}}
-    (tmp_path / "residents.ndjson").write_text(json.dumps(line) + "\n")
-    words = ["register", "import", str(tmp_path / "residents.ndjson"), "--by", "A", "--config", str(config)]
-    assert CliRunner().invoke(group, words, catch_exceptions=False).exit_code == 0
-    assert CliRunner().invoke(group, [*words, "--anew"], catch_exceptions=False).exit_code == 0
+    move_into_token(config, "served")
+    assert run(config, "keys", "provision") == {"made": []}
+    assert run(config, "keys", "provision", "--job", "answer", "--staged") == {"made": ["answer-2 staged"]}
+    assert run(config, "keys", "activate", "--job", "answer") == {"activated": ["answer-2"]}
+    words = ["register", "import", str(tmp_path / "residents.ndjson"), "--by", "A", "--anew"]
+    assert run(config, *words)["taken"] == 1
     application = build(read(config), SystemClock(), ENTROPY, sealer_socket=tmp_path / "nobody-is-asked")
     assert application.routes
