@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib import resources
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
@@ -73,7 +74,9 @@ def html(
     visit: Visit, template: str, status: int = 200, cookies: tuple[Cookie, ...] = (), **facts: Any
 ) -> Response[bytes]:  # noqa: ANN401
     """A page made of a template."""
-    text = environment().get_template(template).render(t=visit.words, visit=visit, session=visit.session, **facts)
+    text = environment().get_template(template).render(
+        t=visit.words, visit=visit, session=visit.session, url=partial(_url, visit), **facts
+    )
     return answer(text.encode(), "text/html; charset=utf-8", status, cookies)
 
 
@@ -90,3 +93,9 @@ def go(visit: Visit, target: str, cookies: tuple[Cookie, ...] = ()) -> Response[
     if visit.smooth:
         return answer(b"", "text/plain; charset=utf-8", 204, cookies, {"hx-redirect": target})
     return answer(b"", "text/plain; charset=utf-8", 303, cookies, {"location": target})
+
+
+def _url(visit: Visit, **changed: str | None) -> str:
+    """The page that is shown, with these parameters of its query changed; None takes one away."""
+    query = {name: value for name, value in {**visit.query(), **changed}.items() if value}
+    return visit.path + (f"?{urlencode(query)}" if query else "")

@@ -10,6 +10,7 @@ PAGES = (
         name="me",
         path="/console/me",
         roles=EVERYBODY,
+        template="me.html",
         asks=(Ask("me", "me", CONSOLE),),
         tables=(
             Table(

@@ -1,0 +1,62 @@
+"""May this visit go on? Session, role, certification, and whether a page of ours sent it; limits of the door before all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.errors import Cause, Refusal, Refused
+from gateway.verification.entrance import Entrance
+from gateway.web.console.desk import Desk, scope_of
+from gateway.web.console.page import Page
+from gateway.web.console.session import COOKIE, Visit, cookies_of, require_own
+from gateway.web.rooms import Rooms
+
+
+class LoggedOut(Exception):  # noqa: N818  a word of the field
+    """There is no session (any more): to the login."""
+
+
+class Gate:
+    """What every request passes before anything is read."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self.entrance: Entrance = rooms.entrance
+        self._desk = Desk(rooms)
+
+    async def knock(self, visit: Visit) -> None:
+        """Raises Refused(RATE_EXCEEDED, OVERLOADED): too many from this address did not prove who they are."""
+        await self._rooms.door.admit_address(visit.address)
+
+    async def enter(self, visit: Visit) -> Visit:
+        """The visit with its session. Raises LoggedOut, Refused."""
+        await self.knock(visit)
+        cookie = cookies_of(visit.request).get(COOKIE, "")
+        if not cookie:
+            raise LoggedOut
+        try:
+            session = await self.entrance.session(cookie)
+        except Refused as refused:
+            if refused.refusal.cause != Cause.INVALID_TOKEN:
+                raise
+            await self._rooms.door.count_failure(visit.address)
+            raise LoggedOut from refused
+        await self._rooms.door.admit_client(session.client_id)
+        return replace(visit, session=session)
+
+    async def open(self, visit: Visit, page: Page, roles: frozenset[object] | None = None) -> None:
+        """Raises Turned (sealed) unless the member may open the page, or has one of `roles` for an act of it."""
+        member = visit.member
+        if member.lapsed and page.name != "me":
+            refusal = Refusal(
+                Cause.INSUFFICIENT_SCOPE, {"scope": scope_of(page), "fault": "the certification has lapsed"}
+            )
+        elif not member.roles & (page.roles if roles is None else roles):
+            refusal = Refusal(Cause.INSUFFICIENT_SCOPE, {"scope": scope_of(page)})
+        else:
+            return
+        raise await self._desk.refuse(visit, scope_of(page), refusal)
+
+    def require_own(self, visit: Visit, token: str | None) -> None:
+        """Raises Refused(INSUFFICIENT_SCOPE) unless a page of this console sent it."""
+        require_own(visit, self._rooms.console_origin, token)

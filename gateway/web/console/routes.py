@@ -1,0 +1,102 @@
+"""Which routes does the console have? Two for every page and one for every action of PAGES, and those of the entrance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from gateway.clock import uuid7
+from gateway.errors import Cause, Refused, StoreUnavailable
+from gateway.web.console.answers import answer, assets, go
+from gateway.web.console.entrance import Doorway
+from gateway.web.console.gate import Gate
+from gateway.web.console.page import Action, Page
+from gateway.web.console.pages import PAGES
+from gateway.web.console.screen import Screen
+from gateway.web.console.session import Asked, Visit, preference, visit_of
+from gateway.web.rooms import Rooms
+
+PUBLIC = frozenset({
+    "/console/login",
+    "/console/enrol",
+    "/console/static/{file:path}",
+})  # fmt: skip
+"""Paths of the console that answer a GET of anybody."""
+_FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+Answer = Callable[[Visit], Awaitable[Response[bytes]]]
+
+
+def console_routes(rooms: Rooms) -> list[Any]:
+    """Every handler of the console."""
+    gate = Gate(rooms)
+    screen = Screen(rooms, gate)
+    doorway = Doorway(rooms, gate, screen)
+
+    async def served(request: Asked, making: Answer) -> Response[bytes]:
+        visit = visit_of(request, rooms, uuid7(rooms.clock.now(), rooms.entropy))
+        chosen = preference(visit) if request.method == "GET" else None
+        if chosen is not None:
+            return go(visit, chosen[0], (chosen[1],))
+        try:
+            return await making(visit)
+        except Refused as refused:
+            return screen.problem(visit, refused)
+        except StoreUnavailable:
+            return screen.problem(visit, Refused(Cause.LEDGER_UNAVAILABLE, retry_after=1))
+
+    def page_route(page: Page) -> list[Any]:
+        async def show(visit: Visit) -> Response[bytes]:
+            return await screen.show(visit, page)
+
+        async def search(visit: Visit) -> Response[bytes]:
+            return await screen.search(visit, page)
+
+        made = [_handler(get, page.path, served, show)]
+        if page.search:
+            made.append(_handler(post, page.path, served, search))
+        for action in page.actions:
+            made += action_route(page, action)
+        return made
+
+    def action_route(page: Page, action: Action) -> list[Any]:
+        async def ask(visit: Visit) -> Response[bytes]:
+            return await screen.form(visit, page, action)
+
+        async def do(visit: Visit) -> Response[bytes]:
+            return await screen.act(visit, page, action)
+
+        return [
+            _handler(get, action_path(page, action), served, ask),
+            _handler(post, action_path(page, action), served, do),
+        ]
+
+    @get("/console/static/{file:path}")
+    async def static(file: FromPath[str]) -> Response[bytes]:
+        held = assets().get(str(file).lstrip("/"))
+        if held is None:
+            return answer(b"", "text/plain; charset=utf-8", 404)
+        return answer(held[0], held[1], more=_FOREVER)
+
+    made = [handler for page in PAGES for handler in page_route(page)]
+    made += [_handler(get, path, served, told) for path, told in doorway.pages.items()]
+    made += [_handler(post, path, served, told) for path, told in doorway.ceremonies.items()]
+    made += [_handler(get, path, served, screen.unknown) for path in ("/console/{rest:path}",)]
+    return [*made, static]
+
+
+def action_path(page: Page, action: Action) -> str:
+    """Where the form of an action is, and is posted to."""
+    return f"{page.path}/do/{action.act}"
+
+
+def _handler(
+    method: Callable[..., Any], path: str, served: Callable[[Asked, Answer], Awaitable[Response[bytes]]], making: Answer
+) -> Any:  # noqa: ANN401  Litestar's handler
+    async def answered(request: Asked) -> Response[bytes]:
+        return await served(request, making)
+
+    return method(re.sub(r"\{([a-z_]+)\}", r"{\1:str}", path), include_in_schema=False, status_code=200)(answered)
