@@ -20,6 +20,8 @@ from gateway.oauth.metadata import authorization_server, protected_resource, tak
 from gateway.register.reasons import REASONS, reason_document
 from gateway.web.administration import administration_routes
 from gateway.web.calls import Calls
+from gateway.web.console.routes import PUBLIC as CONSOLE
+from gateway.web.console.routes import console_routes
 from gateway.web.exchange import encode
 from gateway.web.headers import Headers, language, request_id
 from gateway.web.ledger import ReceiptCall, pages
@@ -46,6 +48,7 @@ PUBLIC = frozenset({
     "/ledger/tile/{tile:path}",
     "/healthz",
     "/readyz",
+    *CONSOLE,
 })  # fmt: skip
 """Routes that answer without a token: they say nothing of anybody. The token endpoint authenticates in its own way."""
 
@@ -156,7 +159,7 @@ def routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers; 
         return Response(rooms.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return [
-        *pages(rooms), *administration_routes(rooms), receipt,
+        *pages(rooms), *administration_routes(rooms), *console_routes(rooms), receipt,
         verifications, verifications_batch, agreement, usage, token_route, revocation_route, introspection_route,
         server_metadata, resource_metadata, token_keys, answer_keys, problems, problem, reasons, reason, healthz, readyz, metrics,
     ]  # fmt: skip
