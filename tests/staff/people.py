@@ -1,0 +1,119 @@
+"""What does a test of the console's entrance do again and again? Members proposed, approved, invited, enrolled, logged in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from authenticator import Authenticator
+
+from gateway.clock import SystemClock, SystemEntropy
+from gateway.errors import Cause, Refused
+from gateway.ledger.check import check
+from gateway.policy.decide import Decider
+from gateway.staff.passkeys import Relying
+from gateway.store.administration import do
+from gateway.store.engine import Database
+from gateway.store.ledger import LedgerOf
+from gateway.store.staff_entrance import GatehouseOf
+from gateway.store.views import Sight, show
+from gateway.verification.acts import Act, Seen, View
+from gateway.verification.entrance import Admission, Entrance
+from gateway.verification.staff import NewMember
+
+CLOCK, ENTROPY = SystemClock(), SystemEntropy()
+ORIGIN = "https://console.nik.example.go.id"
+_T = TypeVar("_T")
+
+
+def run(step: Coroutine[Any, Any, _T]) -> _T:
+    """What a step of the entrance gives."""
+    return asyncio.run(step)
+
+
+def refused(step: Coroutine[Any, Any, Any]) -> Refused:
+    """The refusal that a step of the entrance ends in."""
+    try:
+        asyncio.run(step)
+    except Refused as told:
+        return told
+    msg = "it was not refused"
+    raise AssertionError(msg)
+
+
+class Console:
+    """The entrance of one database; a second one is another worker."""
+
+    def __init__(self, database: Database, decider: Decider) -> None:
+        self.database, self.decider = database, decider
+        self.counted: Counter[str] = Counter()
+        self._houses: list[GatehouseOf] = []
+        self.entrance = self.worker()
+
+    def worker(self) -> Entrance:
+        """One more worker's entrance."""
+        gatehouse = GatehouseOf(self.database, CLOCK, ENTROPY)
+        self._houses.append(gatehouse)
+        return Entrance(gatehouse, Relying(ORIGIN, "NIK"), CLOCK, ENTROPY, lambda cause: self.counted.update([cause]))
+
+    def close(self) -> None:
+        """Stop every worker."""
+        for each in self._houses:
+            each.close()
+
+    def do(self, name: str, path: dict[str, str], body: Any = None, person: str = "Budi", client: str = "") -> Any:
+        """What an act answers."""
+        (deed,) = do(self.database, ENTROPY, self.decider, [Act(name, path, body, person, client_id=client)])
+        return dict(deed.answer)
+
+    def agreed(self, name: str, path: dict[str, str], body: Any = None) -> Any:
+        """What an act of two persons answers: Budi proposes, Sri approves."""
+        proposed = self.do(name, path, body)
+        return self.do("approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Sri")
+
+    def member(self, person: str = "Ayu", *roles: str, partner: str = "") -> str:
+        """A member who was approved; the id."""
+        body = NewMember(person, list(roles) or ["registrar"], **({"partner": partner} if partner else {}))
+        return str(self.agreed("propose_member", {}, body)["member"])
+
+    def token(self, member: str) -> str:
+        """A one-time link's token."""
+        return str(self.do("invite_member", {"id": member})["token"])
+
+    def enrol(self, member: str) -> tuple[Authenticator, Admission]:
+        """The passkey and the session of a member who follows a link."""
+        token, key = self.token(member), Authenticator(ORIGIN)
+        ceremony = run(self.entrance.begin_enrolment(token))
+        response = key.create(ceremony.options)
+        return key, run(self.entrance.finish_enrolment(token, ceremony.id, response, "Laptop", "192.0.2.1"))
+
+    def log_in(self, key: Authenticator, entrance: Entrance | None = None) -> Admission:
+        """A new session."""
+        ceremony = run((entrance or self.entrance).begin_login())
+        return run(self.entrance.finish_login(ceremony.id, key.get(ceremony.options), "192.0.2.1"))
+
+    def fails(self, response: Any, ceremony: str) -> Refused:
+        """The refusal of a login."""
+        told = refused(self.entrance.finish_login(ceremony, response, "192.0.2.1"))
+        assert told.refusal.cause is Cause.INVALID_TOKEN
+        return told
+
+    def view(self, name: str, path: dict[str, str] | None = None, client: str = "", token: str = "") -> Any:
+        """The document of a view."""
+        with self.database.reading() as connection:
+            sight = Sight(connection, CLOCK.now(), self.decider.policies.purposes, self.decider)
+            return show(sight, View(name, path or {}, client_id=client, token_id=token)).document
+
+    def entries(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Every leaf with its private part; the ledger must be sound."""
+        with LedgerOf(self.database).snapshot() as (head, stored):
+            held = list(stored)
+            check(head, held)
+        return [(json.loads(each.leaf), json.loads((each.private or b"")[32:])) for each in held]
+
+    def changes(self) -> list[str]:
+        """What the entries of the console tell of, in order."""
+        return [private["change"] for leaf, private in self.entries() if leaf["kind"] == "staff"]
