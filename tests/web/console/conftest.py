@@ -1,0 +1,215 @@
+"""How does a test come to the console? A served deployment, a person of every role, one browser in each test process."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+from deployment import CLOCK, ENTROPY, Deployment
+
+from gateway.config import read
+from gateway.policy.decide import Decider
+from gateway.policy.policies import load
+from gateway.staff.roles import OF_PARTNERS, Role
+from gateway.store.administration import do
+from gateway.store.engine import Database
+from gateway.verification.acts import Act, Nothing, Seen
+from gateway.verification.staff import NewMember
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PARTNER = "bpjs"
+PERSONS = {
+    Role.REGISTRAR: "Rina Registrar", Role.APPROVER: "Agus Approver", Role.AUDITOR: "Ayu Auditor",
+    Role.KEY_OFFICER: "Kartika Kunci", Role.REGENCY_OPERATOR: "Opik Operator", Role.ENGINEER: "Eko Engineer",
+}  # fmt: skip
+
+
+@dataclass
+class Entered:
+    """Somebody who has enrolled: a browser context that is logged in, and the cookie of its session."""
+
+    role: Role
+    person: str
+    context: BrowserContext
+    cookie: str = ""
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, url: str, *, width: int = 1280, dark: bool = False) -> Page:
+        """A new tab with this page. What it asks for and complains of is noted."""
+        page = self.context.new_page()
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
+        page.goto(url)
+        return page
+
+
+class House:
+    """The console of one deployment, and how persons come to it."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.origin = f"http://localhost:{deployment.port}"
+        self._database = Database(read(deployment.config).database_url, CLOCK)
+        self._decider = Decider(load(read(deployment.config).policies))
+
+    def act(self, name: str, path: dict[str, str], body: Any, person: str) -> dict[str, Any]:
+        """What an act of somebody else answers, sealed as it is everywhere."""
+        (deed,) = do(self._database, ENTROPY, self._decider, [Act(name, path, body, person)])
+        return dict(deed.answer)
+
+    def invite(self, person: str, *roles: Role, partner: str = "") -> str:
+        """Propose, approve and invite a person: the token of the one-time link."""
+        more = {"partner": partner} if partner else {}
+        body = NewMember(person, [role.value for role in roles], **more)
+        proposed = self.act("propose_member", {}, body, "Demo Registrar")
+        made = self.act("approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Demo Approver")
+        return str(self.act("invite_member", {"id": made["member"]}, Nothing(), "Demo Registrar")["token"])
+
+    def close(self) -> None:
+        self._database.close()
+
+
+@pytest.fixture(scope="session")
+def console() -> Iterator[House]:
+    """A served deployment, one for the session. It talks of `localhost`: an address is no RP id."""
+    deployment = Deployment()
+    text = deployment.config.read_text()
+    deployment.config.write_text(f'{text}\n[console]\norigin = "http://localhost:{deployment.port}"\n')
+    house = House(deployment)
+    try:
+        deployment.start()
+        yield house
+        deployment.stop()
+    finally:
+        house.close()
+        deployment.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One chromium for the test process."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+def give_authenticator(page: Page) -> None:
+    """A virtual authenticator for one tab, by the protocol of the developer tools; it verifies its user by itself."""
+    protocol = page.context.new_cdp_session(page)
+    protocol.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+        "isUserVerified": True, "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    protocol.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
+def enrol(console: House, browser: Browser, token: str, role: Role, person: str) -> Entered:
+    """Somebody who follows the link and makes a passkey, as people do. The tab with the authenticator stays open."""
+    context = browser.new_context(locale="id-ID", viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    give_authenticator(page)
+    page.goto(f"{console.origin}/console/enrol#{token}")
+    page.locator("form[data-passkey=enrol] button[type=submit]:enabled").click()
+    page.wait_for_url("**/console/me")
+    cookie = next(each["value"] for each in context.cookies() if each["name"] == "__Host-session")
+    return Entered(role, person, context, cookie)
+
+
+@pytest.fixture(scope="session")
+def page_of(console: House, browser: Browser) -> Iterator[Callable[[Role], Entered]]:
+    """role → whoever has it, logged in; enrolled when first asked for. `page_of(role).context.pages[0]` has the authenticator."""
+    known: dict[Role, Entered] = {}
+
+    def entered(role: Role) -> Entered:
+        if role not in known:
+            token = console.invite(PERSONS[role], role, partner=PARTNER if role in OF_PARTNERS else "")
+            known[role] = enrol(console, browser, token, role, PERSONS[role])
+        return known[role]
+
+    yield entered
+    for each in known.values():
+        each.context.close()
+
+
+@pytest.fixture(scope="session")
+def http_of(console: House, page_of: Callable[[Role], Entered]) -> Iterator[Callable[..., httpx.Client]]:
+    """role → an HTTP client with that person's session; None → one without. It follows no redirects."""
+    clients: dict[Role | None, httpx.Client] = {}
+
+    def client(role: Role | None) -> httpx.Client:
+        if role not in clients:
+            headers = {"accept-language": "id"}
+            if role is not None:
+                headers["cookie"] = f"__Host-session={page_of(role).cookie}"
+            clients[role] = httpx.Client(base_url=console.origin, headers=headers, timeout=30)
+        return clients[role]
+
+    yield client
+    for each in clients.values():
+        each.close()
+
+
+@pytest.fixture(scope="session")
+def post_of(console: House, http_of: Callable[..., httpx.Client]) -> Callable[..., httpx.Response]:
+    """(role, path, fields) → the reply to a form that a page of the console sends, with its token and hidden fields."""
+
+    def post(role: Role, path: str, fields: dict[str, Any], page: str = "") -> httpx.Response:
+        client = http_of(role)
+        form = client.get(page or path)
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form.text))
+        hidden = {name: value.replace("&#34;", '"').replace("&amp;", "&") for name, value in hidden.items()}
+        headers = {"origin": console.origin, "sec-fetch-site": "same-origin"}
+        return client.post(path, data=hidden | fields, headers=headers)
+
+    return post
+
+
+@pytest.fixture(scope="session")
+def accessible() -> Callable[[Page], None]:
+    """Asserts that axe finds nothing (WCAG 2.2 A and AA, best practices) on a page as it stands."""
+    axe = Axe()
+
+    def check(page: Page) -> None:
+        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+        found = axe.run(page, options={"runOnly": {"type": "tag", "values": tags}})
+        faults = [
+            f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes']][:3]}"
+            for one in found.response["violations"]
+        ]
+        assert not faults, f"{page.url}\n" + "\n".join(faults)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[[Page, str], None]:
+    """Takes a picture of the whole page into the directory that NIK_PICTURES names, for people to look at."""
+    folder = os.environ.get("NIK_PICTURES", "")
+
+    def take(page: Page, name: str) -> None:
+        if folder:
+            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    return take

@@ -1,0 +1,39 @@
+"""Which paths does a walk over PAGES take? The parameters of a page are found on the pages that lead to it."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from gateway.staff.roles import Role
+from gateway.web.console.page import Page
+from gateway.web.console.pages import PAGES
+
+SAMPLES: dict[str, str] = {}
+"""Path template → a concrete path, for pages that no page of the table leads to."""
+
+
+def openable() -> frozenset[Role]:
+    """The roles that have pages beside their own account."""
+    return frozenset(Role)
+
+
+def pattern(page: Page) -> str:
+    """A regular expression for the paths of a page."""
+    return re.sub(r"\\{[a-z_]+\\}", "[^/?#]+", re.escape(page.path))
+
+
+def concrete(page: Page, client: httpx.Client) -> list[str]:
+    """At most one path of a page that this person can get to: its own, a sample, or the first link to it on another page."""
+    if "{" not in page.path:
+        return [page.path]
+    if page.path in SAMPLES:
+        return [SAMPLES[page.path]]
+    for other in PAGES:
+        if other.name != page.name and (other.name == page.parent or "{" not in other.path):
+            for path in concrete(other, client):
+                for href in re.findall(r'href="([^"?#]+)"', client.get(path).text):
+                    if re.fullmatch(pattern(page), href) and "/do/" not in href:
+                        return [href]
+    return []
