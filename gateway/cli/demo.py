@@ -112,6 +112,7 @@ and is answered:
 {json.dumps(answer.raw, indent=1, ensure_ascii=False)}
 
 The NIK gateway runs at {base_url} ({time.monotonic() - began:.1f} s after the command).
+  the console              {facts["console"]} (each person's link to enrol: enrol_url in demo.json)
   partners, keys, limits   {directory}/demo.json
   residents to try         {directory}/residents.sample.ndjson, {directory}/magic.json
   ask yourself             nik-gateway verify --profile {directory}/partners/{partner["client_id"]}/profile.toml \\

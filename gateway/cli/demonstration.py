@@ -35,12 +35,15 @@ from gateway.register.lines import as_line
 from gateway.register.population import BEHIND_REGENCY, residents
 from gateway.register.record import Record
 from gateway.register.status import judge
+from gateway.staff.member import link_of
 from gateway.store import schema
 from gateway.store.engine import Database
 from gateway.store.history import Change, write_history
 from gateway.store.intake import BATCH
 from gateway.store.partners import PartnersOf
 from gateway.store.register import Progress, RegisterOf
+from gateway.store.staff_first import keep
+from gateway.verification.staff import NewMember
 
 SAMPLE = 1_000
 BEHIND = 30 * DAY  # how far the one region lags that shows `source_behind`
@@ -113,6 +116,16 @@ STAFF = (
     ("regency", "Demo Regency Office", ("register.feed", "register.diagnose")),
     ("resource-server", "Demo Resource Server", (INTROSPECT,)),
 )
+PEOPLE = (
+    ("Demo Registrar", "registrar", ""),
+    ("Demo Approver", "approver", ""),
+    ("Demo Second Approver", "approver", ""),
+    ("Demo Auditor", "auditor", ""),
+    ("Demo Engineer of BPJS", "engineer", "bpjs"),
+    ("Demo Engineer of the Bank", "engineer", "bank"),
+)
+"""Who may come to the console: name, role, partner. Those of the house are the persons of `STAFF`."""
+LINKS_FOR = 30 * DAY
 
 
 class Demonstration:
@@ -140,6 +153,10 @@ class Demonstration:
         self._ways = WAYS if tls else {}
         self._authority = DemoAuthority(directory / "tls", self._clock) if tls else None
         self._base_url = f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+        # A passkey is bound to a host's name; browsers let it be plain http on this one alone.
+        near = host in {"127.0.0.1", "::1", "localhost", "0.0.0.0"}  # noqa: S104  no binding
+        self.console_origin = f"http{'s' if tls else ''}://localhost:{port}" if near else self._base_url
+        self._links: dict[str, str] = {}
 
     @property
     def settings_file(self) -> Path:
@@ -166,6 +183,7 @@ class Demonstration:
             self._take_partners(database, jwks)
             register = RegisterOf(database, keyring, self._entropy)
             self._take_residents(database, register, tell)
+            self._invite(database)
         finally:
             database.close()
         self._write_samples()
@@ -187,8 +205,11 @@ class Demonstration:
             f'# A demonstration. docs/settings.md explains every setting.\nissuer = "{self._base_url}"\ndemo = true\n\n'
             f'[database]\nurl = "{self._database}"\n\n'
             f'[server]\nhost = "{host}"\nport = {port}\nworkers = {workers}\n\n{self._tls_settings(host)}'
-            '[metrics]\ntoken_file = "metrics.token"\n'
+            f'{self._console_settings()}[metrics]\ntoken_file = "metrics.token"\n'
         )
+
+    def _console_settings(self) -> str:
+        return "" if self.console_origin == self._base_url else f'[console]\norigin = "{self.console_origin}"\n\n'
 
     def _tls_settings(self, host: str) -> str:
         if self._authority is None:
@@ -254,6 +275,14 @@ class Demonstration:
         for client_id, name, scopes in STAFF:
             partners.enrol(client_id, name, scopes, jwks[client_id], actor="Demo Registrar+Demo Approver")
 
+    def _invite(self, database: Database) -> None:
+        """A member for each of `PEOPLE`, and a new link for whoever has not used the one before."""
+        for name, role, partner in PEOPLE:
+            body = NewMember(name, [role], partner) if partner else NewMember(name, [role])
+            made = keep(database, self._entropy, body, "Demo Registrar+Demo Approver", LINKS_FOR)
+            if made.token:
+                self._links[name] = link_of(self.console_origin, made.token)
+
     def _take_residents(self, database: Database, register: RegisterOf, tell: Callable[[int], None]) -> None:
         name = f"demo-{self._seed}"
         begun = register.progress(name)
@@ -302,7 +331,12 @@ class Demonstration:
 
         def person(client_id: str) -> dict[str, Any]:
             name = next(name for id, name, _ in STAFF if id == client_id)
-            return {"name": name, "client_id": client_id, "key_file": key_file(client_id), "enrol_url": None}
+            return {
+                "name": name,
+                "client_id": client_id,
+                "key_file": key_file(client_id),
+                "enrol_url": self._links.get(name),
+            }
 
         facts = {
             "base_url": self._base_url,
@@ -328,6 +362,12 @@ class Demonstration:
             ],
             "administrators": [person("registrar"), person("approver"), person("approver-2")],
             "auditor": person("auditor"),
+            "engineers": [
+                {"name": name, "partner": partner, "enrol_url": self._links.get(name)}
+                for name, _, partner in PEOPLE
+                if partner
+            ],
+            "console": f"{self.console_origin}/console",
             "regency": {"code": BEHIND_REGENCY, "client_id": "regency", "key_file": key_file("regency")},
             "resource_server": {"client_id": "resource-server", "key_file": key_file("resource-server")},
             "sample": "residents.sample.ndjson",

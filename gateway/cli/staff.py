@@ -1,4 +1,4 @@
-"""Whose credentials are there, and how are they given and taken? `nik-gateway staff …`; a credential belongs to one person."""
+"""Who works with the gateway? `nik-gateway staff …`: credentials of the API, each of one person, and people at the console."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import rich_click as click
 
 from gateway.app import House, open_to_append
 from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
+from gateway.cli.staff_members import COMMANDS
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.errors import Refused
 from gateway.partners.approvals import require_other_person
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
+from gateway.staff.member import PREFIX
 from gateway.store.administration import do
 from gateway.store.views import Sight, show
 from gateway.verification.acts import Act, NewAdministrator, Seen, View
@@ -21,7 +23,10 @@ from gateway.verification.acts import Act, NewAdministrator, Seen, View
 
 @click.group()
 def staff() -> None:
-    """Credentials of administrators, auditors and regency offices: list, enrol, dismiss."""
+    """People of the house: members of the console (enrol, members, invite, …) and credentials of the API (list, add).
+
+    `dismiss` takes either away.
+    """
 
 
 def _open(config: Path) -> tuple[House, Decider]:
@@ -40,7 +45,7 @@ def list_staff(config: Path, as_json: bool) -> None:  # noqa: FBT001
         items = show(sight, View("staff", query={"limit": "200"})).document["items"]
     house.database.close()
     lines = [f"{each['client_id']:24} {each['person']:28} {' '.join(each['scopes'])}" for each in items]
-    say(as_json, {"staff": items}, lambda: "\n".join(lines) or "Nobody. Enrol somebody with: nik-gateway staff enrol")
+    say(as_json, {"staff": items}, lambda: "\n".join(lines) or "Nobody. Give somebody one with: nik-gateway staff add")
 
 
 @staff.command()
@@ -54,7 +59,7 @@ def list_staff(config: Path, as_json: bool) -> None:  # noqa: FBT001
 @click.option("--proposer", required=True, help="Who proposes this: one person.")
 @click.option("--approver", required=True, help="Who approves it: another person, and not the one it is for.")
 @json_option
-def enrol(  # noqa: PLR0913, PLR0917  what a credential is made of
+def add(  # noqa: PLR0913, PLR0917  what a credential is made of
     config: Path,
     client_id: str,
     person: str,
@@ -64,7 +69,7 @@ def enrol(  # noqa: PLR0913, PLR0917  what a credential is made of
     approver: str,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Give a person a credential; takes a proposer, and an approver who is neither the proposer nor that person."""
+    """Give a person a credential of the API; takes a proposer, and an approver who is neither the proposer nor that person."""
     try:
         jwk = json.loads(key.read_text("utf-8"))
     except (OSError, ValueError) as fault:
@@ -90,17 +95,19 @@ def enrol(  # noqa: PLR0913, PLR0917  what a credential is made of
 @click.option("--by", "actor", required=True, help="Who does it; narrowing takes one person.")
 @json_option
 def dismiss(config: Path, client_id: str, actor: str, as_json: bool) -> None:  # noqa: FBT001
-    """Take a credential away; holds from the next answer on, in every process."""
+    """Take a credential, or a member (console.ID), away; holds from the next answer on, in every process."""
     house, decider = _open(config)
+    act = Act("dismiss_administrator", {"client_id": client_id}, None, actor)
+    if client_id.startswith(PREFIX):
+        act = Act("dismiss_member", {"id": client_id.removeprefix(PREFIX)}, None, actor)
     try:
-        do(
-            house.database,
-            house.entropy,
-            decider,
-            [Act("dismiss_administrator", {"client_id": client_id}, None, actor)],
-        )
+        do(house.database, house.entropy, decider, [act])
     except Refused:
         stop(FOUND_FAULT, f"nik-gateway: there is no {client_id!r}. See: nik-gateway staff list")
     finally:
         house.database.close()
     say(as_json, {"client_id": client_id, "dismissed": True}, lambda: f"{client_id}: dismissed")
+
+
+for command in COMMANDS:
+    staff.add_command(command)

@@ -17,6 +17,11 @@ PREFIX = "console."
 """What the client id of a member begins with; the member's own id follows."""
 
 
+def link_of(origin: str, token: str) -> str:
+    """A one-time link. The token stands in the fragment, which no server and no log ever sees."""
+    return f"{origin}/console/enrol#{token}"
+
+
 class State(StrEnum):
     """How far a member has come."""
 

@@ -18,7 +18,7 @@ from gateway.ledger.entry import Kind
 from gateway.partners.approvals import Approval, require_other_person
 from gateway.partners.approvals import person as same
 from gateway.partners.lifecycle import digest
-from gateway.staff.member import CERTIFIED_FOR, INVITED_FOR, PREFIX, Member, State, require_state
+from gateway.staff.member import CERTIFIED_FOR, INVITED_FOR, PREFIX, Member, State, link_of, require_state
 from gateway.staff.roles import CONSOLE, Role, read_roles, scopes_of
 from gateway.store.agreements import partner_entry
 from gateway.store.credentials import CONSOLE as METHOD
@@ -152,7 +152,12 @@ def invite(books: Books, act: Act) -> Deed:
     require_state(member, State.INVITED)
     until = books.now + INVITED_FOR
     token = give_link(books, member.id, until)
-    deed = _deed(books, member, "invite", member_base(books.connection, member.id), token=token, expires=until)
+    return invited(books, member.id, token=token, link=link_of("", token), expires=until)
+
+
+def invited(books: Books, member: str, **told: Any) -> Deed:  # noqa: ANN401  as `_deed`
+    """What the entry of an invitation tells; nothing of the link."""
+    deed = _deed(books, read_member(books.connection, member), "invite", member_base(books.connection, member), **told)
     return Deed(deed.kind, deed.answer, deed.private, status=201)
 
 

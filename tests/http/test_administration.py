@@ -176,13 +176,13 @@ def test_a_name_is_registered_once(office) -> None:
     assert other == f"{first}-2"
 
 
-def test_the_command_line_enrols_with_two_persons_too(office) -> None:
-    """`staff enrol` takes a proposer and another person; `staff list` shows whose each credential is; `dismiss` takes it."""
+def test_the_command_line_adds_with_two_persons_too(office) -> None:
+    """`staff add` takes a proposer and another person; `staff list` shows whose each credential is; `dismiss` takes it."""
     config = ["--config", str(office.gateway.directory / "gateway.toml")]
     key = office.gateway.directory / "public.jwk"
     key.write_text(json.dumps({**ProofKey().jwk, "kid": "1"}))
     client_id = new_name().lower().replace(" ", "-")
-    words = ["enrol", client_id, "--person", "Tiga", "--scope", "audit.read", "--key", str(key), *config]
+    words = ["add", client_id, "--person", "Tiga", "--scope", "audit.read", "--key", str(key), *config]
     run = CliRunner().invoke
     for proposer, approver, code in (("Satu", "SATU", 1), ("Satu", "Tiga", 1), ("Satu", "Dua", 0)):
         assert run(staff, [*words, "--proposer", proposer, "--approver", approver]).exit_code == code
