@@ -83,6 +83,8 @@ def require_own(visit: Visit, origin: str, token: str | None) -> None:
     """Raises Refused(INSUFFICIENT_SCOPE) unless a page of this console sent the request (with the session's own token)."""
     headers = visit.request.headers
     site, sender = headers.get("sec-fetch-site"), headers.get("origin")
+    if sender == "null":  # what browsers say for a form of a page that sends no referrer
+        sender = None
     foreign = (site is not None and site != "same-origin") or (sender is not None and sender != origin)
     if foreign or (site is None and sender is None and token is None):
         raise Refused(Cause.INSUFFICIENT_SCOPE, fault="the request was not sent by a page of the console")
