@@ -1,21 +1,26 @@
 """Is every answer that a partner holds in the ledger, whenever the gateway is killed? Real processes and disks."""
 
 # Attacks and accidents held here:
-#   test_whole_node_killed, test_whole_node_killed_often   power cut: an answer that left has its entry, billed once
+#   test_whole_node_killed, test_a_thousand_kills   power cut: an answer that left has its entry, billed once
 #   test_one_process_killed                                a worker or the sealer dies: the node mends itself
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
+import secrets
 import signal
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
-from typing import Any
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
-from deployment import Deployment, Line, Partner, Reply, assert_sealed, fresh_database, wait_for
+from deployment import HOUSE, Deployment, Line, Partner, Reply, assert_sealed, fresh_database, wait_for
+from durability.forge import ForgedDeployment
+from durability.kills import Held, kills, load
 from sqlalchemy import select
 
 from gateway.clock import SystemClock
@@ -23,8 +28,7 @@ from gateway.config import read
 from gateway.store.engine import Database
 from gateway.store.tables import accounts
 
-Held = list[tuple[dict[str, Any], Reply]]
-CALLERS = 12
+CHANCE = random.Random()  # noqa: S311  which one does not matter
 _UNAVAILABLE = {"ledger-unavailable", "register-unavailable"}
 
 
@@ -40,42 +44,6 @@ def node(request: pytest.FixtureRequest) -> Iterator[Deployment]:
         deployment = Deployment(url, workers=2)
         yield deployment
         deployment.close()
-
-
-async def _ask_on(node: Deployment, partner: Partner, held: Held, enough: asyncio.Event) -> None:
-    """Ask one question after another until it is enough, connecting anew whenever the connection is lost."""
-    while not enough.is_set():
-        try:
-            line = await Line.to(node.port)
-        except OSError:
-            await asyncio.sleep(0.02)
-            continue
-        with suppress(ConnectionError):
-            while not enough.is_set():
-                question = partner.question(random.choice(node.active))  # noqa: S311  which one does not matter
-                if random.random() < 0.2:  # noqa: S311
-                    question["claims"]["name"] = "NOBODY OF THAT NAME"
-                held.append((question, await partner.verify(line, question)))
-        line.leave()
-
-
-async def _load(node: Deployment, strike: Callable[[], Awaitable[None]], seconds: float) -> Held:
-    """What callers hold after a load during which `strike` did its worst; it begins once there are answers.
-
-    The load goes on for `seconds` after it.
-    """
-    partner = await Partner(node).log_in()
-    held: Held = []
-    enough = asyncio.Event()
-    callers = [asyncio.create_task(_ask_on(node, partner, held, enough)) for _ in range(CALLERS)]
-    async with asyncio.timeout(30):
-        while not any(reply.status == 200 for _, reply in held):  # noqa: ASYNC110  a count
-            await asyncio.sleep(0.01)
-    await strike()
-    await asyncio.sleep(seconds)
-    enough.set()
-    await asyncio.gather(*callers)
-    return held
 
 
 def _assert_nothing_lost(node: Deployment, held: Held) -> None:
@@ -95,13 +63,13 @@ def _kill_rounds(node: Deployment, rounds: int) -> None:
     held: Held = []
     node.start()
     for _ in range(rounds):
-        moment = random.uniform(0.0, 0.6)  # noqa: S311
+        moment = CHANCE.uniform(0.0, 0.6)
 
         async def strike(moment: float = moment) -> None:
             await asyncio.sleep(moment)
             node.kill()
 
-        got = asyncio.run(_load(node, strike, 0.05))
+        got, _ = asyncio.run(load(node, strike, 0.05, CHANCE))
         assert {reply.status for _, reply in got} <= {200, 429, 503}
         held += got
         node.start()
@@ -117,10 +85,36 @@ def test_whole_node_killed(node: Deployment) -> None:
 
 
 @pytest.mark.prove
-@pytest.mark.timeout(900)
-def test_whole_node_killed_often(node: Deployment) -> None:
-    """Twenty kills of one deployment, one after another, lose nothing either."""
-    _kill_rounds(node, 20)
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_thousand_kills(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], engine: str, workers: int
+) -> None:
+    """A thousand times in all, over both databases and one and two workers: every answer held is sealed and billed once.
+
+    `KILLS=200` makes fewer, `KILLS_SEED=…` goes on where a proof of that seed was broken off.
+    """
+    rounds, case = int(os.environ.get("KILLS", "1000")) // 4, f"{engine}, workers: {workers}"
+    seed = os.environ.get("KILLS_SEED") or secrets.token_hex(4)
+    record = HOUSE / "var" / "kills" / f"{seed}.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+
+    def tell(words: str, done: int) -> None:
+        record.write_text(json.dumps(_done(record) | {case: done}))
+        with capsys.disabled():
+            sys.stdout.write(f"\n{case}, seed {seed}: {words}")
+            sys.stdout.flush()
+
+    with ExitStack() as stack:
+        server = "" if engine == "sqlite" else request.getfixturevalue("durable_postgresql_server")
+        node = ForgedDeployment(stack.enter_context(fresh_database(server)) if server else "", workers)
+        stack.callback(node.close)
+        kills(node, _done(record).get(case, 0), rounds, seed, tell)
+
+
+def _done(record: Path) -> dict[str, int]:
+    return dict(json.loads(record.read_text())) if record.exists() else {}
 
 
 @pytest.mark.timeout(300)
@@ -140,7 +134,7 @@ def test_one_process_killed(durable_postgresql_server: str) -> None:
                     await asyncio.to_thread(wait_for, f"another {kind}", lambda known=known: _came_back(node, known))
                     assert victim not in node.children(kind)
 
-            held = asyncio.run(_load(node, strike, 0.3))
+            held, _ = asyncio.run(load(node, strike, 0.3, CHANCE))
             refused = [reply.document for _, reply in held if reply.status == 503]
             assert {reply.status for _, reply in held} <= {200, 429, 503}
             for problem in refused:
