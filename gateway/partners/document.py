@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.clock import jakarta_date
 from gateway.partners.agreement import Agreement, Disclosure, Limits, PurposeTerms, State
 
 
@@ -69,6 +70,24 @@ def from_document(document: Mapping[str, Any]) -> Agreement:
         suspension=document["suspension"],
         suspended=frozenset(document["suspended"]),
     )
+
+
+def written_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of docs/agreements.md that read as what `to_document` wrote: what a draft of the next version starts from.
+
+    Without id, partner and version, which the path of a draft gives.
+    """
+    purposes = {
+        name: {key: value for key, value in terms.items() if key != "purpose" and value not in ("", [])}
+        for name, terms in document["purposes"].items()
+    }
+    starts, ends = (jakarta_date(document[name]).isoformat() for name in ("starts", "ends"))
+    return {
+        **{name: value for name, value in document["fields"].items() if name != "partner"},
+        "term": {"starts": starts, "ends": ends},
+        "purposes": purposes,
+        "allowance": dict(document["limits"]),
+    }
 
 
 def _purpose_document(terms: PurposeTerms) -> dict[str, object]:

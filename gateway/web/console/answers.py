@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 from litestar.datastructures import Cookie
 
-from gateway.web.console import cells
+from gateway.web.console import cells, differences
 from gateway.web.console.session import Visit
 
 POLICY = (
@@ -65,8 +65,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(
-        asset=asset_url, cell=cells.cell, heading=cells.heading, member=cells.member, path_of=cells.path_of
-    )
+        asset=asset_url, cell=cells.cell, heading=cells.heading, member=cells.member, path_of=cells.path_of,
+        readable=differences.readable,
+    )  # fmt: skip
     return made
 
 
