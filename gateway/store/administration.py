@@ -32,6 +32,7 @@ from gateway.store import (
     incidents,
     overview,
     own,
+    paperwork,
     published,
     staff,
     traffic,
@@ -102,6 +103,7 @@ AUDIT_VIEWS: Mapping[str, Callable[[Sight, View], Shown]] = {
     **own.VIEWS,
     **published.VIEWS,
     **overview.VIEWS,
+    **paperwork.VIEWS,
 }
 """Views that need to know who reads, or tell the entry of the reading more than their name."""
 CATCH_UP = 20_000  # entries that are copied before a search, at most

@@ -154,6 +154,7 @@ def _agreement(sight: Sight, view: View) -> Seen:
         "digest": governs.digest if governs else None,
         "suspension": governs.suspension or None if governs else None,
         "suspended_purposes": sorted({name for one in settled for name in one.suspended}),
+        "purposes": sorted(governs.purposes) if governs else [],
         "versions": _version_rows(sight, agreement, held),
     }, agreement
 
@@ -274,8 +275,18 @@ def page(items: Sequence[dict[str, Any]], name: str, query: Mapping[str, str]) -
 
 
 def _partners(sight: Sight, view: View) -> Seen:
+    """`name` (part of the name or id), `class` and `state` (active, suspended) narrow it."""
     rows = sight.connection.execute(select(partners).where(partners.c.id != STAFF).order_by(partners.c.id)).all()
-    items = [{"id": row.id, "name": row.name, "class": row.kind, "suspended": bool(row.suspended)} for row in rows]
+    sought, kind, state = (view.query.get(name, "") for name in ("name", "class", "state"))
+    if state not in ("", "active", "suspended"):
+        raise Refused(Cause.MALFORMED_REQUEST, members=["state"])
+    items = [
+        {"id": row.id, "name": row.name, "class": row.kind, "suspended": bool(row.suspended)}
+        for row in rows
+        if sought.casefold() in f"{row.name} {row.id}".casefold()
+        and kind in ("", row.kind)
+        and state in ("", "suspended" if row.suspended else "active")
+    ]
     return page(items, "id", view.query)
 
 

@@ -8,8 +8,11 @@ from typing import Any
 
 from gateway.web.console.words import Words
 
-EFFECTS = ("widens", "narrows", "neutral")
-_SLUGS = frozenset({"decide", "inform", "demands", "disclosure", "legal_basis", "method", "class", "ground", "purposes"})
+BETWEEN = " \u203a "
+"""What stands between the parts of a place, the widest first."""
+_SLUGS = frozenset(
+    {"decide", "inform", "demands", "disclosure", "legal_basis", "method", "class", "ground", "purposes"}
+)
 _DAYS = frozenset({"starts", "ends", "due", "date"})
 _MONEY = frozenset({"tariff"})
 
@@ -42,7 +45,7 @@ def label_of(path: str, words: Words) -> str:
     for part in rest:
         before = f"{before}.{part}" if before else part
         named.append(part_of(before, words))
-    return " › ".join(named)
+    return BETWEEN.join(named)
 
 
 def part_of(path: str, words: Words) -> str:
@@ -69,7 +72,7 @@ def said(path: str, value: Any, words: Words) -> str:  # noqa: ANN401  any JSON
         return words.day(text)
     if last == "side":
         return words(f"agreed.side.{text}") if words.has(f"agreed.side.{text}") else text
-    return words.choice(text) if last in _SLUGS or parts[0] == "purposes" and len(parts) == 2 else text  # noqa: PLR2004  a purpose as a whole
+    return words.choice(text) if last in _SLUGS or (parts[0] == "purposes" and len(parts) == 2) else text  # noqa: PLR2004  a purpose as a whole
 
 
 def _change(each: Mapping[str, Any], words: Words) -> Change:
@@ -78,7 +81,12 @@ def _change(each: Mapping[str, Any], words: Words) -> Change:
     gone = tuple(text for text in before if text not in after)
     kept = tuple(text for text in before if text in after)
     return Change(
-        path, label_of(path, words), str(each["effect"]), gone, kept, tuple(text for text in after if text not in before)
+        path,
+        label_of(path, words),
+        str(each["effect"]),
+        gone,
+        kept,
+        tuple(text for text in after if text not in before),
     )
 
 
