@@ -136,6 +136,7 @@ class View:
     """Something that a person reads: a name, what its path, query and (for a search) body name.
 
     Who reads is set by `Administration.read`: the person, the client, and the token (or session) of the call.
+    `watched`: for how many seconds the same may be looked at again under the entry of this reading (`watching`).
     """
 
     name: str
@@ -145,6 +146,7 @@ class View:
     person: str = ""
     client_id: str = ""
     token_id: str = ""
+    watched: int = 0
 
 
 @dataclass(frozen=True, slots=True)

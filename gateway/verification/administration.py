@@ -16,7 +16,7 @@ from gateway.errors import Cause, Refusal, Refused
 from gateway.ledger.canonical import canonical
 from gateway.ledger.entry import Kind, request_digest
 from gateway.oauth.client import Caller
-from gateway.verification.acts import Act, Desk, View
+from gateway.verification.acts import Act, Desk, Shown, View
 from gateway.verification.seal import Draft, Moved, Outcome, Repeat, Sealed, Submission
 from gateway.verification.sealing import Sealing
 from gateway.verification.standing import Directory, Standing
@@ -68,8 +68,7 @@ class Administration:
             headers: tuple[tuple[str, str], ...] = ()
             raw_answer = b""
             try:
-                person = _admit(caller, standing, scope)
-                view = dataclasses.replace(make(), person=person, client_id=caller.client_id, token_id=caller.token_id)
+                view = _view(caller, standing, scope, make)
                 shown = await self._desk.show(view)
             except Refused as refused:
                 outcome = await self._refuse(submission, refused.refusal)
@@ -77,7 +76,13 @@ class Administration:
                 headers, raw_answer = ((("ETag", shown.etag),) if shown.etag else ()), shown.raw
                 draft = submission.drafts[0]
                 document = {**shown.document, "receipt": id} if "id" in shown.document else dict(shown.document)
-                private = {**draft.private, "person": person, "outcome": view.name, **_named(view), **shown.private}
+                private = {
+                    **draft.private,
+                    "person": view.person,
+                    "outcome": view.name,
+                    **_named(view),
+                    **shown.private,
+                }
                 whole = replace(draft, kind=Kind.READ, agreement=shown.agreement, answer=document, private=private)
                 outcome = (await self._sealing.seal([replace(submission, drafts=(whole,))]))[0]
             if isinstance(outcome, Sealed):
@@ -87,6 +92,10 @@ class Administration:
             if isinstance(outcome, Moved):
                 self._directory.forget(outcome.epochs)
         raise Refused(Cause.OVERLOADED, retry_after=1)
+
+    async def glance(self, caller: Caller, scope: str, make: Callable[[], View]) -> Shown:
+        """What a view shows now, without an entry: only for what `Watching` knows to be under one. Raises Refused."""
+        return await self._desk.show(_view(caller, await self._standing(caller), scope, make))
 
     async def refuse(  # noqa: PLR0913  who is refused what
         self, id: str, caller: Caller, language: str, scope: str, raw: bytes, refusal: Refusal
@@ -138,7 +147,13 @@ def _admit(caller: Caller, standing: Standing, scope: str) -> str:
     return standing.client.person
 
 
-def _named(view: View) -> dict[str, str]:
-    """Which thing was read. Ids that exist only: what a caller made up was refused before."""
+def _view(caller: Caller, standing: Standing, scope: str, make: Callable[[], View]) -> View:
+    """What is read, with who reads it. Raises Refused as `_admit`, and whatever `make` raises."""
+    person = _admit(caller, standing, scope)
+    return dataclasses.replace(make(), person=person, client_id=caller.client_id, token_id=caller.token_id)
+
+
+def _named(view: View) -> dict[str, Any]:
+    """Which thing was read (ids that exist only: what a caller made up was refused before), and for how long it is watched."""
     named = "/".join(view.path.values())
-    return {"of": named} if named else {}
+    return ({"of": named} if named else {}) | ({"watched": view.watched} if view.watched else {})

@@ -98,5 +98,5 @@ def go(visit: Visit, target: str, cookies: tuple[Cookie, ...] = ()) -> Response[
 
 def _url(visit: Visit, **changed: str | None) -> str:
     """The page that is shown, with these parameters of its query changed; None takes one away."""
-    query = {name: value for name, value in {**visit.query(), **changed}.items() if value}
+    query = {name: value for name, value in {**visit.query(), "live": "", **changed}.items() if value}
     return visit.path + (f"?{urlencode(query)}" if query else "")

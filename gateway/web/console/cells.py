@@ -91,7 +91,7 @@ def _shown(column: Column, value: Any, words: Words) -> Markup:  # noqa: ANN401,
         case "money":
             return Markup('<span class="number">{}</span>').format(words.money(int(value)))
         case "number":
-            return Markup('<span class="number">{}</span>').format(words.number(value))
+            return Markup('<data class="number" value="{}">{}</data>').format(value, words.number(value))
         case "code":
             return Markup("<code>{}</code>").format(value)
         case "yes":

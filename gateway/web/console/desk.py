@@ -18,6 +18,7 @@ from gateway.staff.roles import CONSOLE
 from gateway.verification.acts import Act, View
 from gateway.verification.administration import request_of
 from gateway.verification.seal import Sealed
+from gateway.verification.watching import Watching
 from gateway.web.console.page import Action, Ask, Page, Table
 from gateway.web.console.session import Visit
 from gateway.web.rooms import Rooms
@@ -51,6 +52,7 @@ class Desk:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._watching = Watching(rooms.administration, rooms.clock)
 
     async def read_all(
         self,
@@ -63,10 +65,11 @@ class Desk:
         """Every ask of a page by its name. Raises Turned, Refused."""
         told: dict[str, Told | None] = {}
         for at, ask in enumerate(page.asks):
-            if at == 0 and page.search and body is None:
+            foreign = bool(ask.roles) and not visit.member.roles & ask.roles
+            if foreign or (at == 0 and page.search and body is None):
                 told[ask.name] = None
                 continue
-            told[ask.name] = await self.read(visit, ask, parameters, query, None if at else body)
+            told[ask.name] = await self.read(visit, ask, parameters, query, None if at else body, live=page.live)
         return told
 
     async def read(  # noqa: PLR0913  who reads what
@@ -76,6 +79,8 @@ class Desk:
         parameters: Mapping[str, str],
         query: Mapping[str, str],
         body: Any = None,  # noqa: ANN401
+        *,
+        live: bool = False,
     ) -> Told | None:
         """What a view shows. Raises Turned, Refused; an optional one is None then."""
         member = visit.member
@@ -84,8 +89,11 @@ class Desk:
         own = {"partner": member.partner} if scope == _OWN else {}
         view = View(ask.view, {**own, **_path(ask.path, parameters, {})}, asked, body)
         raw = request_of("GET", visit.path, "", {"view": ask.view, "query": asked, "body": msgspec.to_builtins(body)})
-        sealed = await self._rooms.administration.read(
-            self._id(), member.caller(scope, visit.address), visit.words.language, scope, raw, lambda: view
+        call = (self._id(), member.caller(scope, visit.address), visit.words.language, scope, raw, lambda: view)
+        sealed = (
+            await self._watching.read(*call, again="live" in query)
+            if live
+            else await self._rooms.administration.read(*call)
         )
         if sealed.cause:
             if ask.optional and sealed.status != 401:  # noqa: PLR2004  nobody is logged in any more

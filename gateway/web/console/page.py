@@ -5,11 +5,12 @@ Values only: routes, menus, forms, CSV files and the walking tests are all made 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.staff.roles import Role
+from gateway.web.console.session import Visit
 
 REGISTRAR, APPROVER, AUDITOR = Role.REGISTRAR, Role.APPROVER, Role.AUDITOR
 KEY_OFFICER, REGENCY_OPERATOR, ENGINEER = Role.KEY_OFFICER, Role.REGENCY_OPERATOR, Role.ENGINEER
@@ -48,7 +49,8 @@ class Ask:
     """A view that a page reads, sealed under `scope`: templates find its document as `docs.<name>`.
 
     `path`: name in the view's path → name in the page's path ("=text" for a text as it is). An engineer's own partner is
-    put into `partner` for views of `nik.verify`. `query`: parameters of the page's own query that the view takes; `fixed`
+    put into `partner` for views of `nik.verify`. `roles`: who reads it, all that may open the page when empty; for others
+    `docs.<name>` is None, and nothing is read. `query`: parameters of the page's own query that the view takes; `fixed`
     such that it is always given. `also` is a scope that serves as well, for readers of another role. `optional`: a
     refusal leaves `docs.<name>` None instead of refusing the page.
     """
@@ -61,6 +63,7 @@ class Ask:
     fixed: Mapping[str, str] = field(default_factory=dict)
     also: str = ""
     optional: bool = False
+    roles: frozenset[Role] = frozenset()
 
 
 PAGED = ("cursor", "limit")
@@ -118,7 +121,10 @@ class Page:
     shown by `plain.html`: lead, facts of the first document, tables, actions). `menu` puts it into the menu. `parent` is the
     page that leads here (crumb and which menu entry is current). `search`: fields of a form that *posts* to the page itself,
     whose values become the body of the first ask (`search_body`), for what must never stand in a URL. `filters`: fields
-    of a GET form for the query of its asks. `script`: a file of static/ that this page loads beside console.js.
+    of a GET form for the query of its asks. `script`: a file of static/ that this page loads beside console.js. `live`: the
+    page may be asked for again and again with `?live`, each time under the entry of its opening as long as that stands for it
+    (`Watching`). `made`: (documents by the names of their asks, the visit, now in microseconds) → what the template is given
+    as `made`, for what is not as plain as a member of a document.
     """
 
     name: str
@@ -135,3 +141,5 @@ class Page:
     search_body: Any = None
     script: str = ""
     template: str = ""
+    live: bool = False
+    made: Callable[[Mapping[str, Any], Visit, int], Mapping[str, Any]] | None = None

@@ -202,7 +202,7 @@ class Screen:
         return self._html(
             visit, page.template or "plain.html", status=status, page=page, docs=docs, tables=tables, first=first,
             actions=offered, filters=filters, search=search, query=query, done=done if known else "",
-            parameters=_parameters(visit),
+            parameters=_parameters(visit), made=page.made(docs, visit, self._rooms.clock.now()) if page.made else {},
         )  # fmt: skip
 
     def _html(self, visit: Visit, template: str, **facts: Any) -> Response[bytes]:  # noqa: ANN401  of a template

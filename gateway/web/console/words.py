@@ -14,8 +14,10 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from gateway.clock import JAKARTA
-from gateway.web.problems import LANGUAGES
+from gateway.errors import Cause
+from gateway.web.problems import LANGUAGES, PROBLEMS
 
+_CAUSES = frozenset(cause.value for cause in Cause)
 _WIB = timezone(timedelta(microseconds=JAKARTA), "WIB")
 _MONTHS = {
     "id": ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"],
@@ -66,8 +68,9 @@ class Words:
         return key in self._words
 
     def choice(self, slug: object) -> str:
-        """The name of a slug; the slug itself where it has none."""
-        return self._words.get(f"choice.{slug}", str(slug))
+        """The name of a slug, of a cause its title; the slug itself where it has none."""
+        problem = PROBLEMS.get(Cause(str(slug))) if slug in _CAUSES else None
+        return self._words.get(f"choice.{slug}", problem.title[self.language] if problem else str(slug))
 
     def number(self, value: float) -> str:
         """Digits in groups of three, as the language writes them."""
