@@ -205,7 +205,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         problems=Problems(issuer),
         signer=AnswerSigner(keyring.signer(Job.ANSWER), issuer, clock),
         metrics=metrics,
-        idempotency=keyring.sealer(Job.IDEMPOTENCY),
+        idempotency=keyring.sealers(Job.IDEMPOTENCY),
         proxies=settings.server_proxies,
         mtls_base_url=mtls_base_url,
         token_keys=keyring.public_jwks(Job.TOKEN),

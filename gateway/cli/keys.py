@@ -17,7 +17,7 @@ from gateway.keyring.example import THUMBPRINTS
 from gateway.keyring.provisioning import activate as hsm_activate
 from gateway.keyring.provisioning import missing
 from gateway.keyring.provisioning import provision as hsm_provision
-from gateway.keyring.session import JOBS
+from gateway.keyring.session import JOBS, Opened, Slot
 from gateway.store.engine import Database
 from gateway.store.key_use import count_uses
 
@@ -173,10 +173,15 @@ def _require_unused(job: Job, version: int, config: Path | None) -> None:
 
 @keys.command("list")
 @_directory
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Settings: whose HSM is listed as well, whose database counts.",
+)
 @json_option
-def list_keys(directory: Path, as_json: bool) -> None:  # noqa: FBT001
-    """Which keys there are: job, version, kid, thumbprint (RFC 7638)."""
-    rows = [
+def list_keys(directory: Path, config: Path | None, as_json: bool) -> None:  # noqa: FBT001
+    """Which keys there are: job, version, kid, thumbprint (RFC 7638); with --config how many rows need each version."""
+    rows: list[dict[str, Any]] = [
         {
             "job": jwk["job"],
             "version": jwk["version"],
@@ -187,6 +192,10 @@ def list_keys(directory: Path, as_json: bool) -> None:  # noqa: FBT001
         }
         for jwk in _held(directory)
     ]
+    if config is not None:
+        settings = settings_of(config)
+        rows += _inside(slot_of(settings))
+        _count(rows, settings.database_url)
     if not rows:
         stop(1, f"nik-gateway: no keys in {directory}. Make them with: nik-gateway keys new")
     say(
@@ -195,9 +204,37 @@ def list_keys(directory: Path, as_json: bool) -> None:  # noqa: FBT001
         lambda: "\n".join(
             f"{row['job']:12} {row['version']:>3}  {row['kid']:24} {row['thumbprint']}"
             f"{'  staged' if row['staged'] else ''}{'  EXAMPLE' if row['example'] else ''}"
+            f"{'  {:,} rows'.format(row['rows']) if 'rows' in row else ''}"
             for row in rows
         ),
     )
+
+
+def _inside(slot: Slot | None) -> list[dict[str, Any]]:
+    """The keys that lie in an HSM."""
+    if slot is None:
+        return []
+    opened = Opened(slot)
+    try:
+        held = sorted((job, version, staged) for job, version, staged, _ in opened.labelled())
+    finally:
+        opened.close()
+    return [
+        {"job": str(job), "version": version, "kid": f"{slot.label}/{job}-{version}", "thumbprint": "", "staged": staged,
+         "example": False}
+        for job, version, staged in held
+    ]  # fmt: skip
+
+
+def _count(rows: list[dict[str, Any]], database_url: str) -> None:
+    """How many rows of the database need each key, where it keeps what was made with it."""
+    database = Database(database_url, SystemClock())
+    try:
+        for row in rows:
+            if row["job"] in _KEPT:
+                row["rows"] = count_uses(database, Job(row["job"]), row["version"])
+    finally:
+        database.close()
 
 
 def _make(directory: Path, job: Job, *, staged: bool) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import rich_click as click
@@ -17,12 +18,15 @@ from gateway.register.reasons import Status
 from gateway.register.status import judge
 from gateway.store.intake import open_lines, take_in
 from gateway.store.register import RegisterOf
+from gateway.store.rekeying import rekey
 from gateway.verification.standing import Watermark
+
+PAUSE = 0.01  # seconds between two pages of `rekey`, in which the gateway seals
 
 
 @click.group()
 def register() -> None:
-    """The register of residents: import, status."""
+    """The register of residents: import, rekey, status."""
 
 
 @register.command("import")
@@ -90,6 +94,41 @@ def import_residents(  # noqa: PLR0913, PLR0917  one argument for each option
         ),
     )
     if done.refused:
+        raise SystemExit(FOUND_FAULT)
+
+
+@register.command("rekey")
+@config_option
+@click.option("--by", "actor", default="operator", show_default=True, help="Who does it; stands in the ledger.")
+@json_option
+def rekey_residents(config: Path, actor: str, as_json: bool) -> None:  # noqa: FBT001
+    """Rewrite records and index under the newest `index` and `claims` keys, while the gateway serves.
+
+    First let every node use the new keys. After an interruption the same command goes on. Exit 1 when rows are left that
+    need an older key: somebody still writes with it. `keys list --config` tells which versions are needed.
+    """
+    house = open_to_append(settings_of(config), SystemClock(), SystemEntropy(), at_once=True)
+    total = RegisterOf(house.database, house.keyring, house.entropy).count()
+    pause = Event()
+    with progress("residents", total, quiet=as_json) as tell:
+        done = rekey(
+            house.database,
+            house.keyring,
+            house.entropy,
+            actor=actor,
+            tell=tell,
+            rest=lambda: pause.wait(PAUSE),
+        )
+    house.database.close()
+    say(
+        as_json,
+        {"index": done.index, "claims": done.claims, "rewritten": done.rewritten, "left": done.left},
+        lambda: (
+            f"{done.rewritten:,} residents under index-{done.index} and claims-{done.claims}"
+            + (f"; {done.left:,} rows need an older key: somebody writes with it. Again, later" if done.left else "")
+        ),
+    )
+    if done.left:
         raise SystemExit(FOUND_FAULT)
 
 

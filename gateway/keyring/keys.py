@@ -161,6 +161,11 @@ class Keyring:
         """The newest version that is used, for sealing."""
         return self._used[job]  # type: ignore[return-value]
 
+    def sealers(self, job: Job) -> list[SealKey]:
+        """Every live version: the one that is used, then the others, newest first."""
+        used = self.sealer(job)
+        return [used, *(key for key in self._seals[job].values() if key is not used)]  # type: ignore[list-item]
+
     def opener(self, job: Job, sealed: bytes) -> SealKey:
         """The version that sealed these bytes. Raises SealBroken when it is not on the ring."""
         key = self._seals[job].get(sealed[0]) if sealed else None

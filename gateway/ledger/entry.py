@@ -46,6 +46,7 @@ class Kind(StrEnum):
     ACCESS_REQUEST = "access_request"
     INCIDENT = "incident"
     STAFF = "staff"
+    REKEY = "rekey"
 
 
 KINDS: Mapping[Kind, str] = {
@@ -72,6 +73,7 @@ KINDS: Mapping[Kind, str] = {
     Kind.INCIDENT: "A personal-data incident was recorded, with the number of residents concerned.",
     Kind.STAFF: "Somebody at the console was approved, invited, enrolled, recertified, suspended, recovered or dismissed, logged in, "
     "stepped up or left, or changed a passkey; `change` in the private part tells which.",
+    Kind.REKEY: "Records and index of the register were rewritten under newer keys; the private part has versions and counts.",
 }
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from gateway.clock import HOUR, rfc3339_seconds, uuid7
+from gateway.clock import HOUR, Entropy, rfc3339_seconds, uuid7
 from gateway.errors import Cause, Refused
-from gateway.keyring import Job
+from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import b64u
 from gateway.ledger.entry import Kind
 from gateway.nik import Nik
@@ -32,6 +32,20 @@ _ASKED = frozenset({Kind.ANSWER, Kind.REFUSAL, Kind.REPEAT, Kind.READ, Kind.ACCE
 
 def _binding(id: str) -> bytes:
     return b"access-request\0" + id.encode()
+
+
+def reseal_requests(connection: Connection, keyring: Keyring, entropy: Entropy) -> int:
+    """Seal what open requests hold under the newest key; how many it was."""
+    key = keyring.sealer(Job.CLAIMS)
+    count = 0
+    for id, held in connection.execute(select(access_requests.c.id, access_requests.c.nik)).all():
+        sealed = bytes(held)
+        if sealed and sealed[0] != key.version:
+            plain = keyring.opener(Job.CLAIMS, sealed).open(sealed, _binding(id))
+            anew = key.seal(plain, _binding(id), entropy)
+            connection.execute(update(access_requests).where(access_requests.c.id == id).values(nik=anew))
+            count += 1
+    return count
 
 
 def open_request(books: Books, act: Act) -> Deed:

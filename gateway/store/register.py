@@ -93,11 +93,11 @@ class RegisterOf:
                 put_many(connection, records, sealed)
                 put_many(connection, register_index, added)
             put_many(connection, records, replaced, ("sealed",))
-            self._note(connection, name, progress)
+            self.note(connection, name, progress)
 
     def finish(self, connection: Connection, name: str, progress: Progress, complete_until: Mapping[str, int]) -> None:
         """Note the end of an import and move the watermarks of the regencies that it brought."""
-        self._note(connection, name, progress)
+        self.note(connection, name, progress)
         put_many(
             connection,
             watermarks,
@@ -106,7 +106,8 @@ class RegisterOf:
         )
 
     @staticmethod
-    def _note(connection: Connection, name: str, p: Progress) -> None:
+    def note(connection: Connection, name: str, p: Progress) -> None:
+        """Keep how far something has come, in the transaction that brought it there."""
         put_many(
             connection,
             imports,

@@ -6,15 +6,17 @@ workers both travel over the sealer's socket, so they are structs of the wire.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from gateway.allowance.account import Account, Reading, Room
 from gateway.errors import Refusal
+from gateway.keyring import SealKey
 from gateway.ledger.entry import Entry
 from gateway.ledger.merkle import Frontier
 
@@ -54,10 +56,18 @@ class Draft(Struct, frozen=True):
 
 
 class Repeat(Struct, frozen=True):
-    """An `Idempotency-Key`: its id (16 bytes, bound to the partner) and the keyed hash of the body (32 bytes)."""
+    """An `Idempotency-Key`: its id (16 bytes, bound to the partner) and the keyed hashes of the body (32 bytes each).
+
+    One hash for each live version of the key, the one in use first: that is kept; what an older one kept is still known.
+    """
 
     key: bytes
-    body: bytes
+    bodies: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, name: str, body: bytes, keys: Sequence[SealKey]) -> Repeat:
+        """The repeat that `name` (who asks, and under which key) stands for; `keys` are the live versions."""
+        return cls(sha256(name.encode()).digest()[:16], tuple([key.mac(body) for key in keys]))
 
 
 class Revoke(Struct, frozen=True):

@@ -191,7 +191,7 @@ class Sealer:
     def _repeat(self, submission: Submission, earlier: tuple[bytes, int, bytes], books: _Books) -> Outcome:
         body_hash, status, sealed = earlier
         assert submission.repeat is not None  # noqa: S101  for the type checker: the caller has looked
-        if body_hash != submission.repeat.body:
+        if body_hash not in submission.repeat.bodies:
             return self._refuse_call(submission, Refusal(Cause.IDEMPOTENCY_CONFLICT), books)
         try:
             body = self._keyring.opener(Job.IDEMPOTENCY, sealed).open(sealed, submission.repeat.key)
@@ -231,7 +231,7 @@ class Sealer:
             key = self._keyring.sealer(Job.IDEMPOTENCY)
             repeat = submission.repeat
             kept = key.seal(sealed.body, repeat.key, self._entropy)
-            books.repeats[repeat.key] = (repeat.key, repeat.body, sealed.status, kept, books.now + REPEAT_LIFE)
+            books.repeats[repeat.key] = (repeat.key, repeat.bodies[0], sealed.status, kept, books.now + REPEAT_LIFE)
         return sealed
 
     def _settle_draft(

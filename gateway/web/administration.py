@@ -6,7 +6,6 @@ The same table makes the routes and their part of the OpenAPI document.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -137,8 +136,7 @@ class AdministrationCalls(Calls):
 
     def _repeat(self, caller: Caller, key: str, told: bytes) -> Repeat:
         """What an `Idempotency-Key` of this client stands for; `told` is the whole request."""
-        named = f"desk\0{caller.partner}\0{caller.client_id}\0{key}".encode()
-        return Repeat(sha256(named).digest()[:16], self._rooms.idempotency.mac(told))
+        return Repeat.of(f"desk\0{caller.partner}\0{caller.client_id}\0{key}", told, self._rooms.idempotency)
 
     async def _nothing(self, *_: Any) -> Sealed:  # noqa: ANN401  never asked: the method is refused before
         raise Refused(Cause.METHOD_NOT_ALLOWED)

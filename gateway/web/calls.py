@@ -6,7 +6,6 @@ The order is the corridor's: 1 identify before any body is read, 2 parse, 3–7 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
 
 import structlog
 from litestar.types import Receive, Scope, Send
@@ -207,9 +206,7 @@ class Calls:
                 check_digest(headers.content_digest, body)
             key = idempotency_key(headers.idempotency_key)
             if key is not None:
-                repeat = Repeat(
-                    sha256(f"{caller.partner}\0{key}".encode()).digest()[:16], self._rooms.idempotency.mac(body)
-                )
+                repeat = Repeat.of(f"{caller.partner}\0{key}", body, self._rooms.idempotency)
         except Refused as refused:
             refusal = refused.refusal
         return Call(

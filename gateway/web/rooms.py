@@ -49,7 +49,7 @@ class Rooms:
     problems: Problems
     signer: AnswerSigner
     metrics: Metrics
-    idempotency: SealKey
+    idempotency: Sequence[SealKey]  # every live version, the one in use first
     proxies: Sequence[IPv4Network | IPv6Network]
     mtls_base_url: str  # where client certificates are asked for; empty when none can arrive
     token_keys: Sequence[Mapping[str, str]]

@@ -77,7 +77,7 @@ def guess(budget: int, cost: int, text: str, nik: str = "nik") -> Attempt:
 
 def repeat(key: str, body: str = "body") -> Repeat:
     """An idempotency key and what was asked under it."""
-    return Repeat(sha256(key.encode()).digest()[:16], sha256(body.encode()).digest())
+    return Repeat(sha256(key.encode()).digest()[:16], (sha256(body.encode()).digest(),))
 
 
 def body(outcome: Outcome) -> dict[str, Any]:
