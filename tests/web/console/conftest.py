@@ -90,10 +90,8 @@ class House:
 
 @pytest.fixture(scope="session")
 def console() -> Iterator[House]:
-    """A served deployment, one for the session. It talks of `localhost`: an address is no RP id."""
+    """A served deployment, one for the session. Its console is at `localhost`: an address is no RP id."""
     deployment = Deployment()
-    text = deployment.config.read_text()
-    deployment.config.write_text(f'{text}\n[console]\norigin = "http://localhost:{deployment.port}"\n')
     house = House(deployment)
     try:
         deployment.start()
