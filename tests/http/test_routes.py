@@ -30,6 +30,8 @@ def paths(sqlite_gateway) -> list[str]:
 
 
 def concrete(path: str) -> list[str]:
+    if path == "/console/static/{file:path}":
+        return ["/console/static/console.css", "/console/static/vendor/pico.min.css"]
     if path == "/ledger/tile/{tile:path}":
         return ["/ledger/tile/0/000.p/1", "/ledger/tile/0/000.p/7"]
     return [path.replace("{slug:str}", slug) for slug in SLUGS.get(path, [""])]
@@ -38,7 +40,7 @@ def concrete(path: str) -> list[str]:
 def test_every_route_is_public_or_asks_for_a_token(gateway, paths) -> None:
     """What is not in PUBLIC answers 401 to every method that it has, and 405 to the others: nothing else, to nobody."""
     assert {"/v1/verifications", "/v1/verifications/batch", "/v1/agreement", "/v1/usage", "/metrics"} <= set(paths)
-    for path in set(paths) - PUBLIC:
+    for path in [one for one in set(paths) - PUBLIC if not one.startswith("/console")]:
         statuses = {}
         for method in METHODS:
             reply = gateway.http.request(method, path)
@@ -54,6 +56,19 @@ def test_every_route_is_public_or_asks_for_a_token(gateway, paths) -> None:
                 assert reply.json()["type"].startswith(f"{gateway.issuer}/problems/")
         assert set(statuses.values()) <= {401, 405}, (path, statuses)
         assert 401 in statuses.values(), (path, statuses)
+
+
+def test_every_page_of_the_console_asks_for_a_session(gateway, paths) -> None:
+    """What the console does not show to everybody leads to its login; a ceremony that no page of it began is refused."""
+    inner = [path for path in set(paths) - PUBLIC if path.startswith("/console")]
+    assert "/console/partners/{id:str}" in inner
+    for path in inner:
+        place = re.sub(r"\{[a-z_]+:(str|path)\}", "x", path)
+        for method in METHODS:
+            reply = gateway.http.request(method, place)
+            assert reply.status_code in {204, 303, 401, 403, 405}, (path, method, reply.status_code)
+            if reply.status_code == 303:
+                assert reply.headers["location"].startswith("/console/login?")
 
 
 def test_every_public_route_is_there(gateway, paths) -> None:

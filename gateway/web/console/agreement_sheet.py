@@ -226,7 +226,7 @@ class _Maker:
         path: str,
         held: Any,
         row: Any = None,
-        key: str = "",  # noqa: ANN401  any JSON
+        key: str = "",
     ) -> Box:
         label, hint, lacks = self._label(path), self._hint(path), self._lack(name)
         purpose = self._catalogue.purposes.get(key, {})

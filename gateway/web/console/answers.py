@@ -73,7 +73,7 @@ def environment() -> Environment:
 
 def html(
     visit: Visit, template: str, status: int = 200, cookies: tuple[Cookie, ...] = (), **facts: Any
-) -> Response[bytes]:  # noqa: ANN401
+) -> Response[bytes]:
     """A page made of a template."""
     text = environment().get_template(template).render(
         t=visit.words, visit=visit, session=visit.session, url=partial(_url, visit), **facts

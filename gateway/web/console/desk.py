@@ -29,7 +29,7 @@ _MOST_PAGE = "200"
 _OWN = "nik.verify"
 
 
-class Turned(Exception):  # noqa: N818  a word of the field, as `Refused`
+class Turned(Exception):
     """The desk said no, and sealed it: `status` and the problem `document` with the id of the entry."""
 
     def __init__(self, sealed: Sealed) -> None:
@@ -128,7 +128,7 @@ class Desk:
         parameters: Mapping[str, str],
         form: Mapping[str, Sequence[str]],
         body: Any,
-        match: str,  # noqa: ANN401
+        match: str,
     ) -> Mapping[str, Any]:
         """Do it; the document of the answer. Raises Turned, Refused."""
         member = visit.member

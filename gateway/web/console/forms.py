@@ -16,7 +16,7 @@ from gateway.web.console.cells import member
 from gateway.web.console.page import Field
 
 
-class Wrong(Exception):  # noqa: N818  a word of the field, as `Refused`
+class Wrong(Exception):
     """A form that cannot be taken as it is: `errors` maps a field's name to the key of what is said beside it."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
@@ -45,7 +45,7 @@ class Filled:
 
 def fill(
     fields: Sequence[Field], given: Mapping[str, Sequence[str]] | None, document: Any, errors: Mapping[str, str]
-) -> list[Filled]:  # noqa: ANN401, E501  any document
+) -> list[Filled]:
     """The fields with what was typed, or (before that) with what the watched document holds."""
     filled = []
     for field in fields:

@@ -12,7 +12,7 @@ from gateway.web.console.session import COOKIE, Visit, cookies_of, require_own
 from gateway.web.rooms import Rooms
 
 
-class LoggedOut(Exception):  # noqa: N818  a word of the field
+class LoggedOut(Exception):
     """There is no session (any more): to the login."""
 
 

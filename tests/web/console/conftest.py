@@ -18,6 +18,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 from deployment import CLOCK, ENTROPY, Deployment
 
+from console_walk import give_authenticator
+
 from gateway.config import read
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
@@ -111,17 +113,6 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-def give_authenticator(page: Page) -> None:
-    """A virtual authenticator for one tab, by the protocol of the developer tools; it verifies its user by itself."""
-    protocol = page.context.new_cdp_session(page)
-    protocol.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-        "isUserVerified": True, "automaticPresenceSimulation": True,
-    }  # fmt: skip
-    protocol.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-
-
 def enrol(console: House, browser: Browser, token: str, role: Role, person: str) -> Entered:
     """Somebody who follows the link and makes a passkey, as people do. The tab with the authenticator stays open."""
     context = browser.new_context(locale="id-ID", viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
@@ -137,7 +128,7 @@ def enrol(console: House, browser: Browser, token: str, role: Role, person: str)
 
 @pytest.fixture(scope="session")
 def page_of(console: House, browser: Browser) -> Iterator[Callable[[Role], Entered]]:
-    """role → whoever has it, logged in; enrolled when first asked for. `page_of(role).context.pages[0]` has the authenticator."""
+    """Role → whoever has it, logged in; enrolled when first asked for. `page_of(role).context.pages[0]` has the authenticator."""
     known: dict[Role, Entered] = {}
 
     def entered(role: Role) -> Entered:
@@ -153,7 +144,7 @@ def page_of(console: House, browser: Browser) -> Iterator[Callable[[Role], Enter
 
 @pytest.fixture(scope="session")
 def http_of(console: House, page_of: Callable[[Role], Entered]) -> Iterator[Callable[..., httpx.Client]]:
-    """role → an HTTP client with that person's session; None → one without. It follows no redirects."""
+    """Role → an HTTP client with that person's session; None → one without. It follows no redirects."""
     clients: dict[Role | None, httpx.Client] = {}
 
     def client(role: Role | None) -> httpx.Client:

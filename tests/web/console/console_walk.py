@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import httpx
+from playwright.sync_api import Page as Tab
 
 from gateway.staff.roles import Role
 from gateway.web.console.page import Page
@@ -37,3 +38,14 @@ def concrete(page: Page, client: httpx.Client) -> list[str]:
                     if re.fullmatch(pattern(page), href) and "/do/" not in href:
                         return [href]
     return []
+
+
+def give_authenticator(page: Tab) -> None:
+    """A virtual authenticator for one tab, by the protocol of the developer tools; it verifies its user by itself."""
+    protocol = page.context.new_cdp_session(page)
+    protocol.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+        "isUserVerified": True, "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    protocol.send("WebAuthn.addVirtualAuthenticator", {"options": options})

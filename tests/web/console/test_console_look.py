@@ -11,8 +11,10 @@ from gateway.web.console.pages import PAGES
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)], ids=["wide-light", "narrow-dark"])
-def test_pages_are_accessible(console, page_of, http_of, accessible, picture, page, width, dark) -> None:
-    """axe finds nothing, nothing is wider than the window, nobody else is asked for anything, nothing breaks the policy."""
+def test_pages_are_accessible(  # noqa: PLR0913, PLR0917  fixtures
+    console, page_of, http_of, accessible, picture, page, width, dark
+) -> None:
+    """Axe finds nothing, nothing is wider than the window, nobody else is asked for anything, nothing breaks the policy."""
     for role in sorted(page.roles & openable()):
         entered = page_of(role)
         for path in concrete(page, http_of(role)):
@@ -28,8 +30,8 @@ def test_pages_are_accessible(console, page_of, http_of, accessible, picture, pa
 
 
 @pytest.mark.parametrize("page", [one for one in PAGES if one.actions], ids=lambda page: page.name)
-def test_forms_are_accessible(console, page_of, http_of, accessible, picture, page) -> None:
-    """axe finds nothing on the form of any action, empty or with what is wrong with it."""
+def test_forms_are_accessible(console, page_of, http_of, accessible, picture, page) -> None:  # noqa: PLR0913  fixtures
+    """Axe finds nothing on the form of any action, empty or with what is wrong with it."""
     for action in page.actions:
         for role in sorted(action.roles & openable())[:1]:
             entered = page_of(role)
@@ -47,7 +49,7 @@ def test_forms_are_accessible(console, page_of, http_of, accessible, picture, pa
 
 @pytest.mark.parametrize("path", ["/console/login", "/console/enrol"])
 @pytest.mark.parametrize("language", ["id", "en"])
-def test_the_way_in_is_accessible(console, browser, accessible, picture, path, language) -> None:
+def test_the_way_in_is_accessible(console, browser, accessible, picture, path, language) -> None:  # noqa: PLR0913  fixtures
     """Login and enrolment, in both languages; the language can be chosen and stays."""
     context = browser.new_context(viewport={"width": 360, "height": 800})
     tab = context.new_page()

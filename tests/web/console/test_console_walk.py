@@ -20,7 +20,7 @@ ROLES = list(Role)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_is_open_to_its_roles_alone(http_of, page) -> None:
     """200 for whoever the table names, 403 in words with a reference for everybody else, and the same for its actions."""
-    reader = sorted(page.roles)[0]
+    reader = min(page.roles)
     paths = concrete(page, http_of(reader))
     for role in ROLES:
         for path in paths:
@@ -67,7 +67,7 @@ def test_a_menu_holds_what_its_reader_may_open(http_of, role) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_table_is_a_csv_file(http_of, page) -> None:
     """`?csv=<table>` gives each table of a page: a byte order mark, headings, and a name with the date; others are 404."""
-    client = http_of(sorted(page.roles)[0])
+    client = http_of(min(page.roles))
     for path in [] if page.search else concrete(page, client):
         for table in page.tables:
             reply = client.get(path, params={"csv": table.name})
@@ -119,7 +119,7 @@ def test_both_languages_say_the_same_things() -> None:
     assert needed <= one.keys(), sorted(needed - one.keys())
 
 
-def test_every_role_has_its_own_account(http_of) -> None:
+def test_every_role_has_its_own_account() -> None:
     """Everybody may see their own account."""
     me = next(page for page in PAGES if page.name == "me")
     assert me.roles == EVERYBODY
