@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -58,6 +58,24 @@ def fill(
             values = _texts(field, held)
         filled.append(Filled(field, values, errors.get(field.name, "")))
     return filled
+
+
+def offering(fields: Sequence[Field], document: Any) -> list[Field]:  # noqa: ANN401  any document
+    """The fields with the choices that the watched document holds."""
+    return [
+        replace(field, choices=tuple(dict.fromkeys(_found(document, field.among.split("."))))) if field.among else field
+        for field in fields
+    ]
+
+
+def _found(held: Any, path: Sequence[str]) -> Iterator[str]:  # noqa: ANN401  any JSON
+    if isinstance(held, list):
+        for each in held:
+            yield from _found(each, path)
+    elif path and isinstance(held, Mapping):
+        yield from _found(held.get(path[0]), path[1:])
+    elif held is not None and not path:
+        yield str(held)
 
 
 def _texts(field: Field, held: Any) -> tuple[str, ...]:  # noqa: ANN401  any member
@@ -131,7 +149,7 @@ def _value(field: Field, texts: list[str]) -> Any:  # noqa: ANN401  as the field
         return int(re.sub(r"[ .,]", "", text.removeprefix("Rp")))
     if field.kind == "json":
         return json.loads(text)
-    if field.kind == "choice" and text not in field.choices:
+    if field.kind == "choice" and not field.among and text not in field.choices:
         raise ValueError(text)
     return text
 

@@ -76,7 +76,8 @@ class Field:
 
     `kind`: text | area | number | day | choice | many | yes | json | hidden. `choices` are slugs, each named by the text
     `choice.<slug>` (the slug itself where there is none). `value` is the member of the watched document (or `=text`) that it
-    starts with. Texts: `field.<name>`, and `field.<name>.hint` where there is one.
+    starts with. `among` is the member of the watched document that holds the choices (through lists: `keys.client_id`).
+    Texts: `field.<name>`, and `field.<name>.hint` where there is one.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Field:
     required: bool = True
     choices: tuple[str, ...] = ()
     value: str = ""
+    among: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,11 @@ class Action:
     struct of gateway.verification; None for an act without one. `watch` is the ask whose ETag the form carries as If-Match.
     `after`: where to go then, with {names} of the page's path and of the answer's document; empty: back to the page.
     `grave`: asks for confirmation in words and shows in red. `step_up`: asks for a fresh passkey first. `when`: member of the
-    watched document → value that it must have for the action to be offered. `shows_once`: the answer's document is shown on a
-    page of its own (`act.<act>.once`), never to be seen again, instead of `after`.
+    watched document → value that it must have for the action to be offered (True, False: whether
+    it holds anything). `shows_once`: the answer's document is shown on a
+    page of its own (`act.<act>.once`), never to be seen again, instead of `after`. `guarded`: whether the ETag of what is
+    watched is sent as If-Match. `compose` makes the body from (the form, the watched document), and raises forms.Wrong;
+    `preview` gives (heading key, text) of what was understood of (the form, words), to be confirmed before it is done.
     Texts: `act.<act>` (the button), `act.<act>.what` (what will happen, how it is undone), `act.<act>.done`.
     """
 
@@ -111,6 +116,9 @@ class Action:
     step_up: bool = False
     when: Mapping[str, Any] = field(default_factory=dict)
     shows_once: bool = False
+    guarded: bool = True
+    compose: Callable[[Any, Any], Any] | None = None
+    preview: Callable[[Any, Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,8 @@ class Page:
     of a GET form for the query of its asks. `script`: a file of static/ that this page loads beside console.js. `live`: the
     page may be asked for again and again with `?live`, each time under the entry of its opening as long as that stands for it
     (`Watching`). `made`: (documents by the names of their asks, the visit, now in microseconds) → what the template is given
-    as `made`, for what is not as plain as a member of a document.
+    as `made`, for what is not as plain as a member of a document. `own` answers what is posted to the page itself: an async
+    function of (screen, visit, page, form), for what is more than one act.
     """
 
     name: str
@@ -143,3 +152,4 @@ class Page:
     template: str = ""
     live: bool = False
     made: Callable[[Mapping[str, Any], Visit, int], Mapping[str, Any]] | None = None
+    own: Callable[[Any, Visit, Any, Mapping[str, Any]], Any] | None = None

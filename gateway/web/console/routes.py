@@ -55,9 +55,14 @@ def console_routes(rooms: Rooms) -> list[Any]:
         async def search(visit: Visit) -> Response[bytes]:
             return await screen.search(visit, page)
 
+        async def own(visit: Visit) -> Response[bytes]:
+            return await screen.own(visit, page)
+
         made = [_handler(get, page.path, served, show)]
         if page.search:
             made.append(_handler(post, page.path, served, search))
+        if page.own:
+            made.append(_handler(post, page.path, served, own))
         for action in page.actions:
             made += action_route(page, action)
         return made

@@ -30,7 +30,7 @@ class Screen:
     def __init__(self, rooms: Rooms, gate: Gate) -> None:
         self._rooms = rooms
         self._gate = gate
-        self._desk = Desk(rooms)
+        self.desk = Desk(rooms)
 
     async def show(self, visit: Visit, page: Page) -> Response[bytes]:
         """A page, or one of its tables as a CSV file."""
@@ -40,10 +40,10 @@ class Screen:
             query = visit.query()
             if "csv" in query:
                 return await self._csv(visit, page, query)
-            told = await self._desk.read_all(visit, page, _parameters(visit), query)
+            told = await self.desk.read_all(visit, page, parameters_of(visit), query)
         except (LoggedOut, Turned) as fault:
             return self.turned(visit, fault)
-        return self._page(visit, page, told, query)
+        return self.render(visit, page, told, query)
 
     async def search(self, visit: Visit, page: Page) -> Response[bytes]:
         """A page whose first view is asked with a body: for what must never stand in a URL, and is not shown again."""
@@ -53,11 +53,22 @@ class Screen:
                 body = forms.body_of(page.search, given, page.search_body)
             except forms.Wrong as wrong:
                 told: Documents = {ask.name: None for ask in page.asks}
-                return self._page(visit, page, told, {}, errors=wrong.errors, status=422)
-            told = await self._desk.read_all(visit, page, _parameters(visit), visit.query(), body)
+                return self.render(visit, page, told, {}, errors=wrong.errors, status=422)
+            told = await self.desk.read_all(visit, page, parameters_of(visit), visit.query(), body)
         except (LoggedOut, Turned) as fault:
             return self.turned(visit, fault)
-        return self._page(visit, page, told, {})
+        return self.render(visit, page, told, {})
+
+    async def own(self, visit: Visit, page: Page) -> Response[bytes]:
+        """What is posted to a page that answers it by itself."""
+        try:
+            visit, given = await self._posted(visit, page)
+            if page.own is None:
+                raise Refused(Cause.METHOD_NOT_ALLOWED)
+            answered: Response[bytes] = await page.own(self, visit, page, given)
+        except (LoggedOut, Turned) as fault:
+            return self.turned(visit, fault)
+        return answered
 
     async def form(self, visit: Visit, page: Page, action: Action) -> Response[bytes]:
         """The form of an action: what will happen, to whom, how it is undone."""
@@ -72,27 +83,43 @@ class Screen:
             visit, page, action, watched, None if given is None else {**_started(action, watched), **given}
         )
 
-    async def act(self, visit: Visit, page: Page, action: Action) -> Response[bytes]:
+    async def act(self, visit: Visit, page: Page, action: Action) -> Response[bytes]:  # noqa: PLR0911  one for each way it goes
         """Do what a form asks for. Nothing typed is lost when it is refused."""
         try:
             visit, given = await self._posted(visit, page, action)
             watched: Told | None = None
             try:
-                body = forms.body_of(_typed(action), given, action.body)
+                if action.compose is None:
+                    body = forms.body_of(_typed(action), given, action.body)
+                else:
+                    watched = await self._watched(visit, page, action)
+                    body = action.compose(given, watched.document if watched else None)
+                understood = action.preview(given, visit.words) if action.preview else None
             except forms.Wrong as wrong:
-                watched = await self._watched(visit, page, action)
+                watched = watched or await self._watched(visit, page, action)
                 return self._form(visit, page, action, watched, given, wrong.errors, 422)
+            if understood is not None and not _one(given, "confirmed"):
+                return self._html(
+                    visit,
+                    "preview.html",
+                    page=page,
+                    action=action,
+                    given=given,
+                    understood=understood,
+                    back=_back(visit),
+                )
             if action.step_up and visit.member.stepped_up_until <= self._rooms.clock.now():
                 return self._html(visit, "step_up.html", page=page, action=action, given=given, status=403)
+            match = _one(given, "match") if action.guarded else ""
             try:
-                document = await self._desk.act(visit, action, _parameters(visit), given, body, _one(given, "match"))
+                document = await self.desk.act(visit, action, parameters_of(visit), given, body, match)
             except Turned as turned:
                 return await self._not_done(visit, page, action, given, turned)
         except (LoggedOut, Turned) as fault:
             return self.turned(visit, fault)
         if action.shows_once:
             return self._html(visit, "once.html", page=page, action=action, document=document, back=_back(visit))
-        target = path_of(action.after, document, _parameters(visit)) if action.after else _back(visit)
+        target = path_of(action.after, document, parameters_of(visit)) if action.after else _back(visit)
         return go(visit, f"{target}?{urlencode({'done': action.act})}")
 
     async def unknown(self, visit: Visit) -> Response[bytes]:
@@ -105,7 +132,7 @@ class Screen:
 
     def problem(self, visit: Visit, refused: Refused) -> Response[bytes]:
         """A refusal that is not sealed."""
-        status, document = self._desk.unsealed(visit, refused)
+        status, document = self.desk.unsealed(visit, refused)
         return self._problem(visit, refused.refusal.cause, status, document)
 
     def turned(self, visit: Visit, fault: Exception) -> Response[bytes]:
@@ -139,7 +166,7 @@ class Screen:
         if not action.watch:
             return None
         ask = next(one for one in page.asks if one.name == action.watch)
-        return await self._desk.read(visit, ask, _parameters(visit), visit.query())
+        return await self.desk.read(visit, ask, parameters_of(visit), visit.query())
 
     async def _not_done(
         self, visit: Visit, page: Page, action: Action, given: Mapping[str, Sequence[str]], turned: Turned
@@ -153,7 +180,7 @@ class Screen:
             errors = forms.errors_at(action.fields, [str(each) for each in turned.document.get("members", [])])
         elif turned.cause == Cause.CONFLICT and watched and watched.etag != _one(given, "match"):
             moved = changes(_one(given, "seen"), watched.document)
-            fields = forms.fill(action.fields, given, None, {})
+            fields = forms.fill(forms.offering(action.fields, watched.document), given, None, {})
             return self._html(
                 visit, "stale.html", status=409, page=page, action=action, moved=moved, fields=fields, watched=watched,
                 seen=seen(watched.document), back=_back(visit),
@@ -172,13 +199,13 @@ class Screen:
         problem: Mapping[str, Any] | None = None,
     ) -> Response[bytes]:
         document = watched.document if watched else None
-        fields = forms.fill(action.fields, given, document, errors or {})
+        fields = forms.fill(forms.offering(action.fields, document), given, document, errors or {})
         return self._html(
             visit, "action.html", status=status, page=page, action=action, fields=fields, watched=watched,
             seen=seen(document) if document else "", problem=problem, errors=errors or {}, back=_back(visit),
         )  # fmt: skip
 
-    def _page(  # noqa: PLR0913  what a page shows
+    def render(  # noqa: PLR0913  what a page shows
         self,
         visit: Visit,
         page: Page,
@@ -186,7 +213,9 @@ class Screen:
         query: Mapping[str, str],
         errors: Mapping[str, str] | None = None,
         status: int = 200,
+        more: Mapping[str, Any] | None = None,
     ) -> Response[bytes]:
+        """The page with these documents; `more` takes the place of what it makes of them."""
         docs = {name: one.document if one else None for name, one in told.items()}
         tables = {
             table.name: items_of(docs[table.of] or {}, table) if docs.get(table.of) is not None else None
@@ -199,10 +228,11 @@ class Screen:
         search = forms.fill(page.search, {}, None, errors or {})
         done = query.get("done", "")
         known = done and any(action.act == done for one in PAGES for action in one.actions)
+        made = more if more is not None else page.made(docs, visit, self._rooms.clock.now()) if page.made else {}
         return self._html(
             visit, page.template or "plain.html", status=status, page=page, docs=docs, tables=tables, first=first,
             actions=offered, filters=filters, search=search, query=query, done=done if known else "",
-            parameters=_parameters(visit), made=page.made(docs, visit, self._rooms.clock.now()) if page.made else {},
+            parameters=parameters_of(visit), made=made,
         )  # fmt: skip
 
     def _html(self, visit: Visit, template: str, **facts: Any) -> Response[bytes]:  # noqa: ANN401  of a template
@@ -220,13 +250,13 @@ class Screen:
         ):
             return False
         document = docs.get(action.watch) or next(iter(docs.values()), None)
-        return all(member(document, name) == value for name, value in action.when.items())
+        return all(_holds(member(document, name), value) for name, value in action.when.items())
 
     async def _csv(self, visit: Visit, page: Page, query: Mapping[str, str]) -> Response[bytes]:
         table = next((one for one in page.tables if one.name == query["csv"]), None)
         if table is None:
             raise Refused(Cause.NOT_FOUND)
-        items, cut = await self._desk.rows(visit, page, table, _parameters(visit), query)
+        items, cut = await self.desk.rows(visit, page, table, parameters_of(visit), query)
         note = visit.words("csv.cut", most=visit.words.number(MOST_ROWS)) if cut else ""
         name = f"{table.name}-{jakarta_date(self._rooms.clock.now()).isoformat()}.csv"
         return answer(
@@ -234,6 +264,10 @@ class Screen:
             "text/csv; charset=utf-8",
             more={"content-disposition": f'attachment; filename="{name}"'},
         )
+
+
+def _holds(held: Any, wanted: Any) -> bool:  # noqa: ANN401  any JSON
+    return bool(held) is wanted if isinstance(wanted, bool) else bool(held == wanted)
 
 
 def _typed(action: Action) -> tuple[Any, ...]:
@@ -247,7 +281,8 @@ def _started(action: Action, watched: Told | None) -> dict[str, Sequence[str]]:
     return {one.field.name: one.values for one in forms.fill(action.fields, None, document, {})}
 
 
-def _parameters(visit: Visit) -> dict[str, str]:
+def parameters_of(visit: Visit) -> dict[str, str]:
+    """What the path of a page names."""
     return {name: str(value) for name, value in visit.request.path_params.items()}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from email.parser import BytesParser
+from email.policy import HTTP
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -22,6 +24,7 @@ from gateway.web.rooms import Rooms
 COOKIE = "__Host-session"
 LOGIN = "/console/login"
 _YEAR = 31_536_000
+MOST_FIELDS = 2_000  # of one form: an agreement has many
 THEMES = ("light", "dark")
 Asked = Request[Any, Any, Any]
 
@@ -94,17 +97,38 @@ def require_own(visit: Visit, origin: str, token: str | None) -> None:
 
 async def form_of(visit: Visit) -> dict[str, list[str]]:
     """The fields of a posted form. Raises Refused(BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, MALFORMED_REQUEST)."""
-    if not visit.request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    kind = visit.request.headers.get("content-type", "")
+    plain = kind.startswith("application/x-www-form-urlencoded")
+    if not plain and not kind.startswith("multipart/form-data;"):
         raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/x-www-form-urlencoded"])
     length = visit.request.headers.get("content-length", "")
     raw = await read_body(visit.request.receive, int(length) if length.isdigit() else -1)
     fields: dict[str, list[str]] = {}
     try:
-        for name, value in parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=500):
+        pairs = (
+            parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS) if plain else _parts(kind, raw)
+        )
+        for name, value in pairs:
             fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
     except ValueError as fault:
         raise Refused(Cause.MALFORMED_REQUEST, members=["body"]) from fault
     return fields
+
+
+def _parts(kind: str, raw: bytes) -> list[tuple[str, str]]:
+    """(name, text) of every part of a multipart form (RFC 7578): files are texts in UTF-8. Raises ValueError."""
+    whole = BytesParser(policy=HTTP).parsebytes(b"content-type: " + kind.encode("latin-1") + b"\r\n\r\n" + raw)
+    parts = [part for part in whole.walk() if not part.is_multipart()] if whole.is_multipart() else []
+    if len(parts) > MOST_FIELDS:
+        raise ValueError(kind)
+    found = []
+    for part in parts:
+        name = part.get_param("name", header="content-disposition")
+        held = part.get_payload(decode=True)
+        if not isinstance(name, str) or not isinstance(held, bytes):
+            raise ValueError(kind)  # noqa: TRY004  the form is wrong, no type
+        found.append((name, held.decode("utf-8-sig")))
+    return found
 
 
 def session_cookie(value: str, max_age: int) -> Cookie:
