@@ -208,6 +208,8 @@ class Sealer:
         """Whether a batch that may not be cut is larger than what is left of its allowance."""
         wanted = Counter(charge for draft in submission.drafts if draft.answer is not None for charge in draft.charges)
         for (account, room), count in wanted.items():
+            if count > room.burst:  # no wait would ever make room for it
+                return Refusal(Cause.BATCH_TOO_LARGE, {"most": room.burst, "limit": "burst"})
             spent = spend(books.accounts.get(account, Account()), room, books.now, count)
             if isinstance(spent, Shortage):
                 return _shortage(spent, books.now)

@@ -337,6 +337,20 @@ def test_a_whole_batch_is_all_or_nothing(house: House) -> None:
     assert house.account().day_spent == 3
 
 
+def test_a_batch_that_no_wait_makes_fit_is_told_so(house: House) -> None:
+    """d: larger than the burst ever is: not `rate-exceeded` with a time to come back, but how large it may be."""
+    charges = ((ACCOUNT, Room(3, 1000, 1000)),)
+    four = [draft(charges=charges) for _ in range(4)]
+    refused = house.one(*four, whole=True)
+    assert isinstance(refused, Sealed)
+    assert (refused.status, refused.cause, refused.retry_after) == (413, "batch-too-large", 0)
+    assert (body(refused)["most"], body(refused)["limit"], body(refused)["retryable"]) == (3, "burst", False)
+    assert (house.kinds(), house.account().day_spent) == (["refusal"], 0)
+    broken = draft(refusal=Refusal(Cause.NIK_FORMAT))  # what is refused takes no room
+    assert cause(house.one(*four[:2], broken, four[2], whole=True)) == ""
+    assert cause(house.one(*four[:3], whole=True)) == "rate-exceeded"  # fits, and does not yet
+
+
 def test_a_partial_batch_takes_what_there_is(house: House) -> None:
     """d: the first so many are answered, the rest refused one by one."""
     charges = ((ACCOUNT, Room(1000, 3, 1000)),)
