@@ -24,8 +24,9 @@ _WARNINGS = (7, 30)  # days before
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """One thing that is due. `name` is return_data, semester_report, dpia_review, term_end, key_expiry, or exemption_end.
+    """One thing that is due.
 
+    `name` is return_data, semester_report, dpia_review, term_end, key_expiry, exemption_end, or certification.
     Only the first two can be delivered, and only they suspend.
     """
 
@@ -33,7 +34,7 @@ class Duty:
     partner: str
     name: str
     due: date
-    about: str = ""  # which key
+    about: str = ""  # which key, exemption or member
 
     def state(self, today: date) -> str:
         """`due` until its day is over, then `late`, and `overdue` once it suspends."""

@@ -11,8 +11,7 @@ from gateway.staff.roles import Role
 
 INVITED_FOR = 72 * HOUR
 CERTIFIED_FOR = 92 * DAY
-REMIND_BEFORE = (14, 3)
-"""Days before the end of a certification at which somebody is reminded of it."""
+DUE_FOR = 30 * DAY
 PREFIX = "console."
 """What the client id of a member begins with; the member's own id follows."""
 
@@ -57,10 +56,8 @@ def require_state(member: Member, *states: State) -> None:
         raise Refused(Cause.CONFLICT, fault=f"the member is {member.state.value}")
 
 
-def reminder(member: Member, now: int) -> str:
-    """Which reminder of the certification's end is due: "", "14 days" or "3 days" before it, or "lapsed"."""
+def certification(member: Member, now: int) -> str:
+    """`valid`, `due` within the last 30 days, `lapsed` after its end."""
     if member.lapsed(now):
         return "lapsed"
-    left = member.certified_until - now
-    due = [days for days in REMIND_BEFORE if left <= days * DAY]
-    return f"{min(due)} days" if due else ""
+    return "due" if member.certified_until - now <= DUE_FOR else "valid"

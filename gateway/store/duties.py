@@ -27,6 +27,7 @@ from gateway.store.deeds import STAFF, Books, Deed
 from gateway.store.engine import Database, put_many
 from gateway.store.history import Change, bump, write_history
 from gateway.store.money import alerts, is_told, tell_alert
+from gateway.store.staff import certification_duties, lapse, lapsing
 from gateway.store.tables import (
     agreement_versions,
     agreements,
@@ -133,7 +134,7 @@ def _restore(books: Books, agreement: Agreement) -> Deed | None:
 
 
 class Watch:
-    """Looks after duties, keys and allowances of one database."""
+    """Looks after duties, keys, allowances and certifications of one database."""
 
     def __init__(
         self,
@@ -183,6 +184,7 @@ class Watch:
             alerts(connection, live, now)
             or connection.execute(select(key_terms.c.kid).where(key_terms.c.expires <= now).limit(1)).first()
             or _over(connection, now)
+            or lapsing(connection, now)
             or any(self._moves(connection, one, now) for one in live)
             or self._untold(connection, live, now)
         )
@@ -198,7 +200,7 @@ class Watch:
         partners = sorted({one.partner for one in live})
         duties = [duty for one in live for duty in open_duties(connection, one, now)]
         duties += [duty for partner in partners if partner != STAFF for duty in key_duties(connection, partner)]
-        duties += exemption_duties(connection)
+        duties += exemption_duties(connection) + certification_duties(connection, now)
         today = jakarta_date(now)
         return [
             (duty, stage)
@@ -212,6 +214,7 @@ class Watch:
         ended = connection.execute(select(key_terms).where(key_terms.c.expires <= now)).all()
         deeds = [drop_key(books, row.client_id, row.kid, "key_expired") for row in ended]
         deeds += [drop_exemption(books, partner, "exemption_ended") for partner in _over(connection, now)]
+        deeds += [lapse(books, member) for member in lapsing(connection, now)]
         for agreement in live_agreements(connection, now):
             late = overdue(open_duties(connection, agreement, now), now)
             if late is not None and agreement.state in lifecycle.LIVE:

@@ -11,12 +11,13 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from gateway.clock import rfc3339_seconds, uuid7
+from gateway.clock import DAY, jakarta_date, rfc3339_seconds, uuid7
 from gateway.errors import Cause, Refused
 from gateway.keyring.keys import b64u
 from gateway.ledger.entry import Kind
 from gateway.partners.approvals import Approval, require_other_person
 from gateway.partners.approvals import person as same
+from gateway.partners.duties import Duty
 from gateway.partners.lifecycle import digest
 from gateway.staff.member import CERTIFIED_FOR, INVITED_FOR, PREFIX, Member, State, link_of, require_state
 from gateway.staff.roles import CONSOLE, Role, read_roles, scopes_of
@@ -198,6 +199,23 @@ def lapse(books: Books, member: Member) -> Deed:
     before = member_base(books.connection, member.id)
     _give(books.connection, member, CONSOLE)
     return _deed(books, member, "lapse", before)
+
+
+def lapsing(connection: Connection, now: int) -> list[Member]:
+    """Members whose certification has run out, and who still have what their roles allow."""
+    over = connection.execute(select(members).where(members.c.certified_until <= now).order_by(members.c.id))
+    held = {
+        row.client_id: row.scopes for row in connection.execute(select(clients).where(clients.c.auth_method == METHOD))
+    }
+    return [member for member in map(member_of, over) if held.get(member.client_id) != CONSOLE]
+
+
+def certification_duties(connection: Connection, now: int) -> list[Duty]:
+    """Until when somebody has to say that a member still needs the roles: the last whole day of each certification."""
+    rows = connection.execute(select(members).where(members.c.certified_until > now).order_by(members.c.id))
+    return [
+        Duty("", owner(row.partner), "certification", jakarta_date(row.certified_until - DAY), row.id) for row in rows
+    ]
 
 
 def _give(connection: Connection, member: Member, scopes: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from gateway.clock import rfc3339_seconds
-from gateway.staff.member import CERTIFIED_FOR, Member, reminder
+from gateway.staff.member import CERTIFIED_FOR, Member, certification
 from gateway.staff.session import ends
 from gateway.store.staff import member_of, read_member, read_own
 from gateway.store.tables import invitations, members, passkeys, sessions
@@ -27,7 +27,7 @@ def _row(member: Member, now: int) -> dict[str, Any]:
         "state": member.state.value,
         "client_id": member.client_id,
         "certified_until": rfc3339_seconds(member.certified_until),
-        "certification": reminder(member, now) or "valid",
+        "certification": certification(member, now),
     }
 
 

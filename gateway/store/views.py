@@ -33,6 +33,7 @@ from gateway.store.duties import exemption_duties, key_duties, live_agreements, 
 from gateway.store.ledger import read_head
 from gateway.store.money import entries_between, first_at
 from gateway.store.search import Instruments
+from gateway.store.staff import certification_duties
 from gateway.store.tables import (
     accounts,
     agreement_versions,
@@ -364,7 +365,7 @@ def _duties(sight: Sight, view: View) -> Seen:
     found = [duty for one in live for duty in open_duties(sight.connection, one, sight.now)]
     for partner in sorted({one.partner for one in live}):
         found += key_duties(sight.connection, partner)
-    found += exemption_duties(sight.connection)
+    found += exemption_duties(sight.connection) + certification_duties(sight.connection, sight.now)
     items = [
         {
             "id": ".".join(part for part in (duty.due.isoformat(), duty.agreement or duty.partner, duty.name, duty.about) if part),
