@@ -41,10 +41,15 @@ class Turned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a view showed: its document and its ETag."""
+    """What a view showed: its document (the first line, where it sends lines), its ETag, and what was sent.
+
+    `problem`: why an optional one was refused; there is no document then.
+    """
 
     document: Mapping[str, Any]
     etag: str = ""
+    raw: bytes = b""
+    problem: Mapping[str, Any] | None = None
 
 
 class Desk:
@@ -66,7 +71,8 @@ class Desk:
         told: dict[str, Told | None] = {}
         for at, ask in enumerate(page.asks):
             foreign = bool(ask.roles) and not visit.member.roles & ask.roles
-            if foreign or (at == 0 and page.search and body is None):
+            early = not all(query.get(name) for name in ask.needs)
+            if foreign or early or (at == 0 and page.search and body is None):
                 told[ask.name] = None
                 continue
             told[ask.name] = await self.read(visit, ask, parameters, query, None if at else body, live=page.live)
@@ -81,8 +87,8 @@ class Desk:
         body: Any = None,  # noqa: ANN401
         *,
         live: bool = False,
-    ) -> Told | None:
-        """What a view shows. Raises Turned, Refused; an optional one is None then."""
+    ) -> Told:
+        """What a view shows. Raises Turned, Refused; an optional one tells its problem then."""
         member = visit.member
         scope = self._scope(visit, ask)
         asked = {**ask.fixed, **{name: query[name] for name in ask.query if query.get(name)}}
@@ -97,9 +103,10 @@ class Desk:
         )
         if sealed.cause:
             if ask.optional and sealed.status != 401:  # noqa: PLR2004  nobody is logged in any more
-                return None
+                return Told({}, problem=msgspec.json.decode(sealed.body))
             raise Turned(sealed)
-        return Told(msgspec.json.decode(sealed.body), dict(sealed.headers).get("ETag", ""))
+        document = msgspec.json.decode(sealed.body.partition(b"\n")[0])
+        return Told(document, dict(sealed.headers).get("ETag", ""), sealed.body)
 
     async def rows(
         self, visit: Visit, page: Page, table: Table, parameters: Mapping[str, str], query: Mapping[str, str]
@@ -112,7 +119,7 @@ class Desk:
         items: list[Mapping[str, Any]] = []
         while len(items) <= MOST_ROWS:
             told = await self.read(visit, ask, parameters, kept)
-            if told is None:
+            if told.problem:
                 break
             items += items_of(told.document, table)
             following = told.document.get("next")
@@ -131,7 +138,7 @@ class Desk:
         match: str,
     ) -> Mapping[str, Any]:
         """Do it; the document of the answer. Raises Turned, Refused."""
-        member = visit.member
+        member, scope = visit.member, self._scope(visit, action)
         path = _path(action.path, parameters, form)
         raw = request_of("POST", visit.path, "", msgspec.to_builtins(body))
 
@@ -139,7 +146,7 @@ class Desk:
             return Act(action.act, path, body, person, match, member.client_id)
 
         sealed = await self._rooms.administration.act(
-            self._id(), member.caller(action.scope, visit.address), visit.words.language, action.scope, raw, make
+            self._id(), member.caller(scope, visit.address), visit.words.language, scope, raw, make
         )
         if sealed.cause:
             raise Turned(sealed)
@@ -158,7 +165,7 @@ class Desk:
         """(status, problem document) of a refusal for which no seal could be had, or of nobody known."""
         return self._rooms.problems(refused.refusal, visit.words.language, self._id())
 
-    def _scope(self, visit: Visit, ask: Ask) -> str:
+    def _scope(self, visit: Visit, ask: Ask | Action) -> str:
         if ask.also and ask.scope not in visit.member.caller(ask.scope, "").scopes:
             return ask.also
         return ask.scope

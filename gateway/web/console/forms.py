@@ -145,6 +145,8 @@ def _value(field: Field, texts: list[str]) -> Any:  # noqa: ANN401  as the field
     if field.kind == "many":
         return texts
     text = texts[0]
+    if field.kind == "names":
+        return [name for name in re.split(r"[\s,;]+", text) if name]
     if field.kind == "number":
         return int(re.sub(r"[ .,]", "", text.removeprefix("Rp")))
     if field.kind == "json":

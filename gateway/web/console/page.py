@@ -52,7 +52,8 @@ class Ask:
     put into `partner` for views of `nik.verify`. `roles`: who reads it, all that may open the page when empty; for others
     `docs.<name>` is None, and nothing is read. `query`: parameters of the page's own query that the view takes; `fixed`
     such that it is always given. `also` is a scope that serves as well, for readers of another role. `optional`: a
-    refusal leaves `docs.<name>` None instead of refusing the page.
+    refusal leaves `docs.<name>` None instead of refusing the page, and stands in `problems.<name>`. `needs`: parameters of
+    the page's query without which it is not asked yet.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Ask:
     also: str = ""
     optional: bool = False
     roles: frozenset[Role] = frozenset()
+    needs: tuple[str, ...] = ()
 
 
 PAGED = ("cursor", "limit")
@@ -74,7 +76,8 @@ PAGED = ("cursor", "limit")
 class Field:
     """One field of a form: a member of the body (dotted for one inside another), and how it is typed.
 
-    `kind`: text | area | number | day | choice | many | yes | json | hidden. `choices` are slugs, each named by the text
+    `kind`: text | area | number | day | choice | many | names (several, with commas) | nik | yes | json | hidden | fixed (shown,
+    and not typed). `choices` are slugs, each named by the text
     `choice.<slug>` (the slug itself where there is none). `value` is the member of the watched document (or `=text`) that it
     starts with. `among` is the member of the watched document that holds the choices (through lists: `keys.client_id`).
     Texts: `field.<name>`, and `field.<name>.hint` where there is one.
@@ -101,6 +104,7 @@ class Action:
     page of its own (`act.<act>.once`), never to be seen again, instead of `after`. `guarded`: whether the ETag of what is
     watched is sent as If-Match. `compose` makes the body from (the form, the watched document), and raises forms.Wrong;
     `preview` gives (heading key, text) of what was understood of (the form, words), to be confirmed before it is done.
+    `also` is a scope that serves as well, as of an Ask.
     Texts: `act.<act>` (the button), `act.<act>.what` (what will happen, how it is undone), `act.<act>.done`.
     """
 
@@ -116,6 +120,7 @@ class Action:
     step_up: bool = False
     when: Mapping[str, Any] = field(default_factory=dict)
     shows_once: bool = False
+    also: str = ""
     guarded: bool = True
     compose: Callable[[Any, Any], Any] | None = None
     preview: Callable[[Any, Any], Any] | None = None
@@ -125,6 +130,7 @@ class Action:
 class Page:
     """One page: its path under /console (`{id}` names a parameter), who may open it, what it reads, shows and offers.
 
+    `files`: name of an ask → media type: `?file=<name>` gives what its view sends as a file, whose first line is its document.
     `name` names its texts (`page.<name>`, `page.<name>.lead`) and its template (`<name>.html`; without one of its own it is
     shown by `plain.html`: lead, facts of the first document, tables, actions). `menu` puts it into the menu. `parent` is the
     page that leads here (crumb and which menu entry is current). `search`: fields of a form that *posts* to the page itself,
@@ -152,4 +158,5 @@ class Page:
     template: str = ""
     live: bool = False
     made: Callable[[Mapping[str, Any], Visit, int], Mapping[str, Any]] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
     own: Callable[[Any, Visit, Any, Mapping[str, Any]], Any] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -40,6 +41,8 @@ class Screen:
             query = visit.query()
             if "csv" in query:
                 return await self._csv(visit, page, query)
+            if "file" in query:
+                return await self._file(visit, page, query)
             told = await self.desk.read_all(visit, page, parameters_of(visit), query)
         except (LoggedOut, Turned) as fault:
             return self.turned(visit, fault)
@@ -216,14 +219,16 @@ class Screen:
         more: Mapping[str, Any] | None = None,
     ) -> Response[bytes]:
         """The page with these documents; `more` takes the place of what it makes of them."""
-        docs = {name: one.document if one else None for name, one in told.items()}
+        docs = {name: one.document if one and not one.problem else None for name, one in told.items()}
+        problems = {name: one.problem if one else None for name, one in told.items()}
         tables = {
             table.name: items_of(docs[table.of] or {}, table) if docs.get(table.of) is not None else None
             for table in page.tables
         }
         offered = [action for action in page.actions if self._offered(visit, action, docs)]
         first = docs[page.asks[0].name] if page.asks else None
-        filters = forms.fill(page.filters, {name: [value] for name, value in query.items()}, None, {})
+        asked = {name: [value] for name, value in query.items()}
+        filters = forms.fill(page.filters, asked if any(one.name in asked for one in page.filters) else None, None, {})
         # A search is not shown again: it may name a person.
         search = forms.fill(page.search, {}, None, errors or {})
         done = query.get("done", "")
@@ -231,7 +236,7 @@ class Screen:
         made = more if more is not None else page.made(docs, visit, self._rooms.clock.now()) if page.made else {}
         return self._html(
             visit, page.template or "plain.html", status=status, page=page, docs=docs, tables=tables, first=first,
-            actions=offered, filters=filters, search=search, query=query, done=done if known else "",
+            actions=offered, filters=filters, search=search, query=query, done=done if known else "", problems=problems,
             parameters=parameters_of(visit), made=made,
         )  # fmt: skip
 
@@ -246,11 +251,24 @@ class Screen:
     @staticmethod
     def _offered(visit: Visit, action: Action, docs: Mapping[str, Any]) -> bool:
         if not visit.member.roles & action.roles or any(
-            field.kind == "hidden" and not field.value for field in action.fields
+            field.kind in ("hidden", "fixed") and not field.value for field in action.fields
         ):
             return False
         document = docs.get(action.watch) or next(iter(docs.values()), None)
         return all(_holds(member(document, name), value) for name, value in action.when.items())
+
+    async def _file(self, visit: Visit, page: Page, query: Mapping[str, str]) -> Response[bytes]:
+        """What a view sends, as a file."""
+        name = query["file"]
+        kind = page.files.get(name)
+        if kind is None:
+            raise Refused(Cause.NOT_FOUND)
+        ask = next(one for one in page.asks if one.name == name)
+        told = await self.desk.read(visit, replace(ask, optional=False), parameters_of(visit), query)
+        file = (
+            f"{name}-{jakarta_date(self._rooms.clock.now()).isoformat()}.{kind.rpartition('/')[2].removeprefix('x-')}"
+        )
+        return answer(told.raw, kind, more={"content-disposition": f'attachment; filename="{file}"'})
 
     async def _csv(self, visit: Visit, page: Page, query: Mapping[str, str]) -> Response[bytes]:
         table = next((one for one in page.tables if one.name == query["csv"]), None)
