@@ -44,7 +44,10 @@ class Filled:
 
 
 def fill(
-    fields: Sequence[Field], given: Mapping[str, Sequence[str]] | None, document: Any, errors: Mapping[str, str]
+    fields: Sequence[Field],
+    given: Mapping[str, Sequence[str]] | None,
+    document: Any,
+    errors: Mapping[str, str],  # noqa: ANN401
 ) -> list[Filled]:
     """The fields with what was typed, or (before that) with what the watched document holds."""
     filled = []

@@ -22,13 +22,31 @@ PAGES = (
             Table(
                 "sessions",
                 "me",
-                (Column("began_at", "time"), Column("seen_at", "time"), Column("address", "code"), Column("current", "yes")),
+                (
+                    Column("began_at", "time"),
+                    Column("seen_at", "time"),
+                    Column("address", "code"),
+                    Column("current", "yes"),
+                ),
                 items="sessions",
             ),
         ),
         actions=(
-            Action("remove_passkey", EVERYBODY, CONSOLE, path={"passkey": "field:passkey"}, fields=(Field("passkey", "hidden"),), grave=True),
-            Action("end_session", EVERYBODY, CONSOLE, path={"session": "field:session"}, fields=(Field("session", "hidden"),)),
+            Action(
+                "remove_passkey",
+                EVERYBODY,
+                CONSOLE,
+                fields=(Field("passkey", "hidden"),),
+                path={"passkey": "field:passkey"},
+                grave=True,
+            ),
+            Action(
+                "end_session",
+                EVERYBODY,
+                CONSOLE,
+                fields=(Field("session", "hidden"),),
+                path={"session": "field:session"},
+            ),
         ),
     ),
-)  # fmt: skip
+)

@@ -30,7 +30,7 @@ _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 Answer = Callable[[Visit], Awaitable[Response[bytes]]]
 
 
-def console_routes(rooms: Rooms) -> list[Any]:
+def console_routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers, as `web.routes`
     """Every handler of the console."""
     gate = Gate(rooms)
     screen = Screen(rooms, gate)

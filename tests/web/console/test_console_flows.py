@@ -46,7 +46,7 @@ def test_a_name_that_is_taken_is_said_above_the_form(console, post_of) -> None:
     fields = {"name": f"Bank Kembar {next(_numbers)}", "class": "bank"}
     assert post_of(Role.REGISTRAR, "/console/partners/do/register_partner", fields).status_code == 303
     reply = post_of(Role.REGISTRAR, "/console/partners/do/register_partner", fields)
-    assert reply.status_code == 409
+    assert reply.status_code == 412
     assert fields["name"] in reply.text
     assert re.search(r"<code>[0-9a-f-]{36}</code>", reply.text)
 
@@ -63,7 +63,7 @@ def test_a_stale_form_shows_what_changed(console, http_of, post_of) -> None:
     console.act("suspend_partner", {"id": id}, Reason("incident"), "Demo Registrar")
     own = {"sec-fetch-site": "same-origin"}
     reply = client.post(path, data=hidden | {"reason": "breach"}, headers=own)
-    assert reply.status_code == 409
+    assert reply.status_code == 412
     assert '<table class="difference">' in reply.text
     assert re.search(r"<del>\s*Tidak\s*</del>.*<ins>\s*Ya\s*</ins>", reply.text, re.DOTALL)
 
