@@ -72,11 +72,17 @@ def environment() -> Environment:
 
 
 def html(
-    visit: Visit, template: str, status: int = 200, cookies: tuple[Cookie, ...] = (), **facts: Any
+    visit: Visit,
+    template: str,
+    status: int = 200,
+    cookies: tuple[Cookie, ...] = (),
+    **facts: Any,  # noqa: ANN401  of a template
 ) -> Response[bytes]:
     """A page made of a template."""
-    text = environment().get_template(template).render(
-        t=visit.words, visit=visit, session=visit.session, url=partial(_url, visit), **facts
+    text = (
+        environment()
+        .get_template(template)
+        .render(t=visit.words, visit=visit, session=visit.session, url=partial(_url, visit), **facts)
     )
     return answer(text.encode(), "text/html; charset=utf-8", status, cookies)
 

@@ -46,8 +46,8 @@ class Filled:
 def fill(
     fields: Sequence[Field],
     given: Mapping[str, Sequence[str]] | None,
-    document: Any,
-    errors: Mapping[str, str],  # noqa: ANN401
+    document: Any,  # noqa: ANN401  any document
+    errors: Mapping[str, str],
 ) -> list[Filled]:
     """The fields with what was typed, or (before that) with what the watched document holds."""
     filled = []

@@ -185,7 +185,7 @@ class Screen:
             moved = changes(_one(given, "seen"), watched.document)
             fields = forms.fill(forms.offering(action.fields, watched.document), given, None, {})
             return self._html(
-                visit, "stale.html", status=409, page=page, action=action, moved=moved, fields=fields, watched=watched,
+                visit, "stale.html", status=turned.status, page=page, action=action, moved=moved, fields=fields, watched=watched,
                 seen=seen(watched.document), back=_back(visit),
             )  # fmt: skip
         return self._form(visit, page, action, watched, given, errors, turned.status, turned.document)
