@@ -190,7 +190,7 @@ class Screen:
             )  # fmt: skip
         return self._form(visit, page, action, watched, given, errors, turned.status, turned.document)
 
-    def _form(  # noqa: PLR0913  what a form shows
+    def _form(  # noqa: PLR0913, PLR0917  what a form shows
         self,
         visit: Visit,
         page: Page,
