@@ -56,7 +56,7 @@ def drafts_view(sight: Sight, view: View) -> Shown:
             "lacks": len({*found.missing, *found.faults}),
             "approval": approval.id if approval else None,
             "proposed_at": rfc3339_seconds(approval.proposed_at) if approval else None,
-            "proposed_by_me": bool(approval) and same(json.loads(approval.persons)[-1]) == same(view.person),
+            "proposed_by_me": approval is not None and same(json.loads(approval.persons)[-1]) == same(view.person),
         })  # fmt: skip
     return Shown(page(items, "id", view.query)[0])
 

@@ -201,8 +201,20 @@ def _version(sight: Sight, view: View) -> Seen:
         "starts": rfc3339_seconds(agreed.starts) if agreed else None,
         "ends": rfc3339_seconds(agreed.ends) if agreed else None,
         "difference": [each.document() for each in difference(before, agreed)] if agreed else [],
+        "persons": json.loads(row.persons) if row is not None else [],
+        "approval": _open_approval(sight, agreement, version) if row is not None else None,
     }
     return document, agreement
+
+
+def _open_approval(sight: Sight, agreement: str, version: int) -> str | None:
+    """The proposal that a version waits with."""
+    columns = approvals.c
+    wanted = select(columns.id).where(
+        columns.agreement == agreement, columns.version == version, columns.state == Decision.OPEN.value,
+        columns.kind == Widening.VERSION.value,
+    )  # fmt: skip
+    return sight.connection.execute(wanted).scalar()
 
 
 def _approval(sight: Sight, view: View) -> Seen:

@@ -56,13 +56,13 @@ def heading(column: Column) -> str:
     return f"column.{column.label or column.name}"
 
 
-def cell(column: Column, item: Mapping[str, Any], words: Words) -> Markup:
-    """A value as a page shows it; an em dash, said as "none", for what is not there."""
+def cell(column: Column, item: Mapping[str, Any], words: Words, *sources: Mapping[str, Any]) -> Markup:
+    """A value as a page shows it; an em dash, said as "none", for what is not there. `sources` have more names for its link."""
     value = member(item, column.name)
     if value is None or value in ("", []):
         return Markup('<span aria-hidden="true">—</span><span class="unseen">{}</span>').format(words("none"))
     shown = _shown(column, value, words)
-    target = path_of(column.link, item) if column.link else ""
+    target = path_of(column.link, item, *sources) if column.link else ""
     return Markup('<a href="{}">{}</a>').format(target, shown) if target else shown
 
 

@@ -100,7 +100,7 @@ class Action:
     `after`: where to go then, with {names} of the page's path and of the answer's document; empty: back to the page.
     `grave`: asks for confirmation in words and shows in red. `step_up`: asks for a fresh passkey first. `when`: member of the
     watched document → value that it must have for the action to be offered (True, False: whether
-    it holds anything). `shows_once`: the answer's document is shown on a
+    it holds anything; a tuple: one of these). `shows_once`: the answer's document is shown on a
     page of its own (`act.<act>.once`), never to be seen again, instead of `after`. `guarded`: whether the ETag of what is
     watched is sent as If-Match. `compose` makes the body from (the form, the watched document), and raises forms.Wrong;
     `preview` gives (heading key, text) of what was understood of (the form, words), to be confirmed before it is done.

@@ -221,6 +221,7 @@ class Screen:
         """The page with these documents; `more` takes the place of what it makes of them."""
         docs = {name: one.document if one and not one.problem else None for name, one in told.items()}
         problems = {name: one.problem if one else None for name, one in told.items()}
+        etags = {name: one.etag if one else "" for name, one in told.items()}
         tables = {
             table.name: items_of(docs[table.of] or {}, table) if docs.get(table.of) is not None else None
             for table in page.tables
@@ -237,7 +238,7 @@ class Screen:
         return self._html(
             visit, page.template or "plain.html", status=status, page=page, docs=docs, tables=tables, first=first,
             actions=offered, filters=filters, search=search, query=query, done=done if known else "", problems=problems,
-            parameters=parameters_of(visit), made=made,
+            parameters=parameters_of(visit), made=made, etags=etags,
         )  # fmt: skip
 
     def _html(self, visit: Visit, template: str, **facts: Any) -> Response[bytes]:  # noqa: ANN401  of a template
@@ -245,7 +246,10 @@ class Screen:
         parent = page_named(page.parent) if page is not None and page.parent else None
         session = visit.session
         entries = () if session is None or session.lapsed else menu(session.roles)
-        current = parent.name if parent is not None and not (page and page.menu) else page.name if page else ""
+        entry = page
+        while entry is not None and entry.parent and not entry.menu:
+            entry = page_named(entry.parent)
+        current = entry.name if entry else ""
         return html(visit, template, **{"page": None, **facts}, menu=entries, parent=parent, current=current)
 
     @staticmethod
@@ -285,7 +289,9 @@ class Screen:
 
 
 def _holds(held: Any, wanted: Any) -> bool:  # noqa: ANN401  any JSON
-    return bool(held) is wanted if isinstance(wanted, bool) else bool(held == wanted)
+    if isinstance(wanted, bool):
+        return bool(held) is wanted
+    return held in wanted if isinstance(wanted, tuple) else bool(held == wanted)
 
 
 def _typed(action: Action) -> tuple[Any, ...]:
