@@ -73,6 +73,24 @@ def test_what_was_stored_is_found(database: Database, keys: Keys, size: int) -> 
     assert size <= register_room.COPY_FROM or size == 300
 
 
+@pytest.mark.parametrize("asked", [1, 2, 3, 5, 8, 40])
+def test_a_miss_is_nobodys_record(database: Database, keys: Keys, asked: int) -> None:
+    """Whoever does not exist reads a record like whoever does, and is given none; in an empty register too."""
+    keyring = ring(keys, 1)
+    held = register(database, keyring)
+    strangers = [indexes(keyring, f"740215450590{serial}")[0] for serial in range(9001, 9001 + asked)]
+    with database.reading() as connection:
+        assert held.find(connection, strangers) == {}
+    held.store(PEOPLE[:30], "f", progress(30))
+    known = [indexes(keyring, person.nik)[0] for person in PEOPLE[:asked:2]]
+    with database.reading() as connection:
+        found = held.find(connection, [*strangers, *known])
+        assert found.keys() == set(known)
+        assert len({id for id, _ in found.values()}) == len(known)
+        held.watermarks(connection)
+        assert held.find(connection, [*known, *strangers]) == found
+
+
 def test_a_resident_is_replaced_in_place(database: Database, keys: Keys) -> None:
     """Taken again it is the same row with what is known now; within one batch the last one counts."""
     keyring = ring(keys, 1)
