@@ -6,25 +6,27 @@ They are counted after the seal, a stretch at a time, and each entry once; readi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import ColumnElement, Connection, delete, func, select, text
 
 from gateway.allowance.account import Account
 from gateway.clock import JAKARTA, SECOND, parse_rfc3339, rfc3339_seconds
 from gateway.errors import Cause, Refused
 from gateway.ledger.entry import Kind
+from gateway.partners.agreement import State
+from gateway.partners.in_force import governing, state_at
 from gateway.register.reasons import Status
 from gateway.store.agreements import partner_entry
 from gateway.store.audit import instant
 from gateway.store.deeds import STAFF
-from gateway.store.duties import live_agreements
 from gateway.store.engine import Database, put_many
 from gateway.store.latencies import by_step
-from gateway.store.search import Facet, Follower, covered, followed, told_of
-from gateway.store.tables import accounts, house_facts, ledger_entries, search_entries, search_facets, traffic
+from gateway.store.partners import PartnersOf
+from gateway.store.search import Follower, covered, followed, told_of
+from gateway.store.tables import accounts, house_facts, ledger_entries, partners, search_entries, search_facets, traffic
 from gateway.store.views import Sight
 from gateway.verification.acts import Shown, View
 from gateway.verification.plain import usage_document
@@ -36,6 +38,7 @@ STEPS: Mapping[str, int] = {"minute": 60, "hour": 3600, "day": 86_400}
 USUAL: Mapping[str, int] = {"minute": 60, "hour": 48, "day": 31}
 """How many points are shown when nobody says since when."""
 MOST = 750  # points
+BUSIEST = 20  # partners that are told apart where nobody names one
 _KEPT = {60: 32 * 86_400, 3600: 400 * 86_400}  # seconds for which minutes and hours are kept; days stay
 _COUNTED = "traffic.next"  # the house's fact: the first leaf index that is not counted yet
 _CALLS = frozenset({Kind.ANSWER, Kind.REFUSAL, Kind.REPEAT})
@@ -186,39 +189,40 @@ def _stretch(view: View, now: int) -> tuple[str, list[int], int]:
     return name, list(range(first, last + 1, step)), last + step
 
 
-def _rows(
-    connection: Connection, step: int, begins: Iterable[int], end: int, partner: str
-) -> Iterable[tuple[int, Facet, int]]:
-    """(when, facet, how many) of calls of partners."""
-    first = min(begins)
-    facets = select(search_facets).where(search_facets.c.kind.in_(_CALLS), search_facets.c.partner != STAFF)
-    if partner:
-        facets = facets.where(search_facets.c.partner == partner)
-    known = {row.id: (row.partner, row.kind, row.purpose, row.outcome) for row in connection.execute(facets)}
-    columns = traffic.c
-    wanted = select(columns.begins, columns.facet, columns.entries).where(
-        columns.step == step, columns.begins >= first, columns.begins < end
+def _sums(connection: Connection, view: tuple[int, int, int, str], *by: ColumnElement[Any]) -> list[Any]:
+    """How many calls there were, summed by these columns; `view` is step, from, until before, and a partner or ""."""
+    step, first, end, partner = view
+    facets, sums = search_facets.c, traffic.c
+    query = (
+        select(*by, func.sum(sums.entries))
+        .select_from(traffic.join(search_facets, facets.id == sums.facet))
+        .where(
+            sums.step == step, sums.begins >= first, sums.begins < end, facets.kind.in_(_CALLS), facets.partner != STAFF
+        )
     )
     if partner:
-        wanted = wanted.where(columns.facet.in_(list(known)))
-    for at, facet, count in connection.execute(wanted):
-        if facet in known:
-            yield at, known[facet], count
+        query = query.where(facets.partner == partner)
+    return [(*row[:-1], int(row[-1])) for row in connection.execute(query.group_by(*by))]
 
 
 def _document(sight: Sight, view: View, partner: str) -> dict[str, Any]:
-    connection = sight.connection
+    connection, facets = sight.connection, search_facets.c
     name, begins, end = _stretch(view, sight.now)
+    stretch = (STEPS[name], begins[0], end, partner)
     points = {at: _Sum() for at in begins}
-    partners: dict[str, _Sum] = {}
-    calls: dict[int, Counter[str]] = {at: Counter() for at in begins}
+    for at, kind, outcome, count in _sums(connection, stretch, traffic.c.begins, facets.kind, facets.outcome):
+        points[at].add(kind, outcome, count)
+    each: dict[str, _Sum] = {}
     whole = _Sum()
-    for at, (who, kind, _, outcome), count in _rows(connection, STEPS[name], begins, end, partner):
-        for one in (points[at], partners.setdefault(who, _Sum()), whole):
-            one.add(kind, outcome, count)
-        calls[at][who] += count
-    held = [one for one in live_agreements(connection, sight.now) if partner in ("", one.partner)]
-    spent = {row.id: Account(*row[1:]) for row in connection.execute(select(accounts))} if held else {}
+    for who, kind, outcome, count in _sums(connection, stretch, facets.partner, facets.kind, facets.outcome):
+        each.setdefault(who, _Sum()).add(kind, outcome, count)
+        whole.add(kind, outcome, count)
+    sums = {who: one.document() for who, one in each.items()}
+    busiest = sorted(sums, key=lambda who: (-sums[who]["calls"], who))[:BUSIEST]
+    calls: dict[int, dict[str, int]] = {at: {} for at in begins}
+    for at, who, count in _sums(connection, stretch, traffic.c.begins, facets.partner):
+        if who in busiest:
+            calls[at][who] = count
     return {
         "step": name,
         "since": rfc3339_seconds(begins[0] * SECOND),
@@ -226,14 +230,25 @@ def _document(sight: Sight, view: View, partner: str) -> dict[str, Any]:
         "counted_until": _counted_until(connection),
         "total": whole.document(),
         "points": [
-            {"at": rfc3339_seconds(at * SECOND), **points[at].document(), "partners": dict(sorted(calls[at].items()))}
-            for at in begins
+            {"at": rfc3339_seconds(at * SECOND), **points[at].document(), "partners": calls[at]} for at in begins
         ],
-        "partners": [{"partner": who, **one.document()} for who, one in sorted(partners.items())],
-        "allowances": [
-            {"partner": one.partner, **usage_document(one, spent.get(one.id, Account()), sight.now)} for one in held
-        ],
-    }  # fmt: skip
+        "partners": [{"partner": who, **sums[who]} for who in busiest],
+        "other_partners": len(sums) - len(busiest),
+        "allowances": _allowances(sight, [partner] if partner else busiest),
+    }
+
+
+def _allowances(sight: Sight, wanted: list[str]) -> list[dict[str, Any]]:
+    """What these partners have agreed, spent and left, by agreement in force."""
+    spent = {row.id: Account(*row[1:]) for row in sight.connection.execute(select(accounts))} if wanted else {}
+    known = set(sight.connection.execute(select(partners.c.id).where(partners.c.id.in_(wanted))).scalars())
+    return [
+        {"partner": who, **usage_document(one, spent.get(one.id, Account()), sight.now)}
+        for who in wanted
+        if who in known
+        for one in governing(PartnersOf.partner(sight.connection, who).agreements, sight.now)
+        if state_at(one, sight.now) is State.IN_FORCE
+    ]
 
 
 def _counted_until(connection: Connection) -> str | None:

@@ -39,7 +39,7 @@ def test_a_call_is_seen_at_once_by_the_house_and_by_its_partner(office) -> None:
         assert (allowance["agreement"], allowance["limits"]["day"]["spent"]) == (agreement, 1)
         assert len(shown["points"]) == 60
     whole = office.get("/v1/traffic?step=day").json()
-    assert {partner, "bpjs"} <= {each["partner"] for each in whole["partners"]} | {"bpjs"}
+    assert whole["total"]["calls"] >= 2
     assert whole["points"][-1]["latency"].keys() == {"calls", "p50", "p95", "p99"}
 
 
