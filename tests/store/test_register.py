@@ -81,7 +81,7 @@ def test_a_miss_is_nobodys_record(database: Database, keys: Keys, asked: int) ->
     strangers = [indexes(keyring, f"740215450590{serial}")[0] for serial in range(9001, 9001 + asked)]
     with database.reading() as connection:
         assert held.find(connection, strangers) == {}
-    held.store(PEOPLE[:30], "f", progress(30))
+    held.store(PEOPLE[:40], "f", progress(40))
     known = [indexes(keyring, person.nik)[0] for person in PEOPLE[:asked:2]]
     with database.reading() as connection:
         found = held.find(connection, [*strangers, *known])
