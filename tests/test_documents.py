@@ -25,6 +25,7 @@ from gateway.config import SETTINGS, parse
 from gateway.keyring.keys import b64u
 from gateway.ledger.canonical import canonical
 from gateway.ledger.entry import KINDS, Leaf, make_entry, request_digest
+from gateway.ledger.members import MEANINGS
 from gateway.register.lines import CsvLines, parse_ndjson
 
 HOUSE = Path(__file__).parent.parent
@@ -70,9 +71,9 @@ def test_a_generated_document_is_that_of_the_code(name: str) -> None:
 
 
 def test_every_kind_and_member_of_the_ledger_is_listed() -> None:
-    """docs/ledger-entries.md has every member of a leaf and every kind of entry."""
+    """docs/ledger-entries.md has every member of a leaf, every kind of entry and every member of private parts."""
     listed = set(re.findall(r"^\| `([^`]+)`", _text("docs/ledger-entries.md"), re.MULTILINE))
-    assert listed == {*Leaf.__struct_fields__, *(str(kind) for kind in KINDS)}
+    assert listed == {*Leaf.__struct_fields__, *(str(kind) for kind in KINDS), *MEANINGS}
 
 
 # ------------------------------------------------------------------------------------------ what is named exists

@@ -186,6 +186,8 @@ class Lookup:
 
     def rows(self, connection: Connection, keys: Sequence[Any], *more: object) -> list[tuple[Any, ...]]:
         """The rows found; raises the driver's faults, which `reading` and `sealing` understand."""
+        if not keys:
+            return []
         cursor = connection.connection.cursor()
         if self._one:
             cursor.execute(self._one, (list(keys), *more))
