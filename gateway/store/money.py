@@ -83,14 +83,20 @@ def _used(
     yield "day", today, account.day_spent, limits.day
     yield "month", today[:7], account.month_spent, limits.month
     if limits.prepaid:
-        last = connection.execute(
-            select(payments.c.reference, payments.c.balance)
-            .where(payments.c.agreement == agreement.id)
-            .order_by(payments.c.credited_at.desc())
-            .limit(1)
-        ).one_or_none()
+        last = last_payment(connection, agreement.id)
         if last is not None:  # an opening balance is nobody's payment: nothing to compare with
-            yield "balance", digest(last.reference)[:12], last.balance - account.balance, last.balance
+            yield "balance", digest(last[0])[:12], last[1] - account.balance, last[1]
+
+
+def last_payment(connection: Connection, agreement: str) -> tuple[str, int] | None:
+    """(reference, balance after it) of the last prepayment of an agreement."""
+    row = connection.execute(
+        select(payments.c.reference, payments.c.balance)
+        .where(payments.c.agreement == agreement)
+        .order_by(payments.c.credited_at.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row.reference, row.balance)
 
 
 def tell_alert(books: Books, agreement: Agreement, name: str, period: str, reached: int) -> Deed:

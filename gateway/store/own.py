@@ -22,7 +22,7 @@ from gateway.ledger.merkle import leaf_hash
 from gateway.partners.agreement import State
 from gateway.partners.in_force import agreement_document, governing, state_at
 from gateway.store.audit import instant, limit_of, rows_of, whole_number
-from gateway.store.money import SETTLED, first_at
+from gateway.store.money import SETTLED, first_at, last_payment
 from gateway.store.partners import PartnersOf
 from gateway.store.search import Filter, find, followed
 from gateway.store.tables import accounts, agreements, statements
@@ -43,12 +43,17 @@ def agreement(sight: Sight, view: View) -> Shown:
 
 
 def usage(sight: Sight, view: View) -> Shown:
-    """What `GET /v1/usage` tells."""
+    """What `GET /v1/usage` tells; of a prepaid balance also what the last payment had made it (`topped_up`)."""
     held = PartnersOf.partner(sight.connection, view.path["partner"]).agreements
     live = [one for one in governing(held, sight.now) if state_at(one, sight.now) is State.IN_FORCE]
     spent = select(accounts).where(accounts.c.id.in_([one.id for one in live]))
     rows = {row.id: Account(*row[1:]) for row in sight.connection.execute(spent)}
-    return Shown({"agreements": [usage_document(one, rows.get(one.id, Account()), sight.now) for one in live]})
+    told = []
+    for one in live:
+        paid = last_payment(sight.connection, one.id) if one.limits.prepaid else None
+        more = {"topped_up": paid[1]} if paid else {}
+        told.append({**usage_document(one, rows.get(one.id, Account()), sight.now), **more})
+    return Shown({"agreements": told})
 
 
 def failures(sight: Sight, view: View) -> Shown:

@@ -18,7 +18,6 @@ from gateway.verification.entrance import Admission, Ceremony
 from gateway.verification.request import malformed
 from gateway.web.console.answers import answer, go, html
 from gateway.web.console.gate import Gate, LoggedOut
-from gateway.web.console.pages import menu
 from gateway.web.console.screen import Screen
 from gateway.web.console.session import LOGIN, Visit, form_of, safe_next, session_cookie
 from gateway.web.exchange import encode, read_body
@@ -43,7 +42,7 @@ class Doorway:
 
     def __init__(self, rooms: Rooms, gate: Gate, screen: Screen) -> None:
         self._rooms, self._gate, self._screen = rooms, gate, screen
-        self.pages: Mapping[str, Made] = {"/console": self._start, LOGIN: self._login, "/console/enrol": self._enrol}
+        self.pages: Mapping[str, Made] = {LOGIN: self._login, "/console/enrol": self._enrol}
         stranger, member = self._stranger, self._member
         self.ceremonies: Mapping[str, Made] = {
             "/console/login/begin": stranger(self._begin_login),
@@ -57,14 +56,6 @@ class Doorway:
             "/console/passkey/finish": member(self._finish_passkey),
             "/console/logout": self._logout,
         }
-
-    async def _start(self, visit: Visit) -> Response[bytes]:
-        try:
-            visit = await self._gate.enter(visit)
-        except LoggedOut as fault:
-            return self._screen.turned(visit, fault)
-        pages = () if visit.member.lapsed else menu(visit.member.roles)
-        return go(visit, pages[0].path if pages else "/console/me")
 
     async def _login(self, visit: Visit) -> Response[bytes]:
         await self._gate.knock(visit)

@@ -18,7 +18,7 @@ from gateway.web.console.desk import MOST_ROWS, Desk, Told, Turned, changes, ite
 from gateway.web.console.gate import Gate, LoggedOut
 from gateway.web.console.page import Action, Page
 from gateway.web.console.pages import PAGES, menu, page_named
-from gateway.web.console.session import LOGIN, Visit, form_of, session_cookie
+from gateway.web.console.session import LOGIN, START, Visit, form_of, session_cookie
 from gateway.web.problems import PROBLEMS
 from gateway.web.rooms import Rooms
 
@@ -37,6 +37,8 @@ class Screen:
         """A page, or one of its tables as a CSV file."""
         try:
             visit = await self._gate.enter(visit)
+            if visit.member.lapsed and visit.path == START:
+                return go(visit, "/console/me")
             await self._gate.open(visit, page)
             query = visit.query()
             if "csv" in query:

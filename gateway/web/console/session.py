@@ -22,7 +22,7 @@ from gateway.web.problems import LANGUAGES
 from gateway.web.rooms import Rooms
 
 COOKIE = "__Host-session"
-LOGIN = "/console/login"
+START, LOGIN = "/console", "/console/login"
 _YEAR = 31_536_000
 MOST_FIELDS = 2_000  # of one form: an agreement has many
 THEMES = ("light", "dark")
@@ -156,4 +156,4 @@ def safe_next(text: str) -> str:
     parts = urlsplit(text)
     plain = not parts.scheme and not parts.netloc and "\\" not in text and text.isprintable()
     own = parts.path == "/console" or parts.path.startswith("/console/")
-    return text if plain and own and not parts.path.startswith(LOGIN) else "/console"
+    return text if plain and own and not parts.path.startswith(LOGIN) else START

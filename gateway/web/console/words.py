@@ -74,7 +74,7 @@ class Words:
 
     def number(self, value: float) -> str:
         """Digits in groups of three, as the language writes them."""
-        text = f"{value:,}"
+        text = f"{int(value) if value == int(value) else value:,}"
         return text if self.language == "en" else text.translate(str.maketrans(",.", ".,"))
 
     def money(self, value: int) -> str:
