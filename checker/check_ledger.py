@@ -1,3 +1,24 @@
+#!/usr/bin/env python3
+"""Is this log of a NIK gateway whole? One file that needs nothing but Python's standard library (3.9 or newer).
+
+    check_ledger.py sqlite FILE  [--checkpoint NOTE --key VKEY]
+    check_ledger.py export FILE  [--key VKEY]
+    check_ledger.py receipt FILE --key VKEY [--evidence FILE]     Exit 0: sound, 1: not, 2: could not be checked.
+
+Written from docs/ledger.md, RFC 6962/9162, RFC 8032, RFC 8785 and C2SP alone; it shares no line with the gateway.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import sqlite3
+import sys
+import uuid
+
+MEMBERS = ["actor", "agreement", "answer", "at", "id", "kind", "private", "purpose", "request", "v"]
 # kinds: written by `make docs`
 KINDS = set(
     """
@@ -6,3 +27,454 @@ introspection import start destruction new_log audit access_request incident sta
 """.split()
 )
 # end of kinds
+KEPT = {"destruction", "new_log"}  # their private parts explain the others, and are never destroyed
+
+
+class Fault(Exception):
+    """The log does not fit; `index` is the first entry that does not, -1 when it is no single entry."""
+
+    def __init__(self, index, what):
+        super().__init__(f"entry {index}: {what}" if index >= 0 else what)
+        self.index = index
+
+
+def sha256(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def b64u(raw):
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def jcs(document):
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+# ------------------------------------------------------------------------------------------------ the tree
+
+
+class Tree:
+    """Roots of perfect subtrees, largest first: (number of leaves, hash)."""
+
+    def __init__(self):
+        self.parts = []
+        self.size = 0
+
+    def add(self, root, count=1):
+        if self.size % count:
+            raise Fault(-1, "the parts do not lie side by side")
+        self.size += count
+        self.parts.append((count, root))
+        while len(self.parts) > 1 and self.parts[-1][0] == self.parts[-2][0]:
+            count, right = self.parts.pop()
+            count, left = self.parts.pop()
+            self.parts.append((2 * count, sha256(b"\1", left, right)))
+
+    def root(self):
+        if not self.parts:
+            return sha256()
+        root = self.parts[-1][1]
+        for _, left in reversed(self.parts[:-1]):
+            root = sha256(b"\1", left, root)
+        return root
+
+    def frontier(self):
+        return b"".join(root for _, root in self.parts)
+
+
+def cover(begin, end):
+    """Sizes of the fewest perfect subtrees over leaves begin..end-1."""
+    while begin < end:
+        count = 1 << ((end - begin).bit_length() - 1)
+        if begin:
+            count = min(count, begin & -begin)
+        yield count
+        begin += count
+
+
+def fold(hashes):
+    tree = Tree()
+    for each in hashes:
+        tree.add(each)
+    return tree.root()
+
+
+# ------------------------------------------------------------------------------------------------ entries
+
+
+def leaf_of(raw, index):
+    """The document in a leaf's bytes, which must be the canonical ones."""
+    if not isinstance(raw, bytes):
+        raise Fault(index, "leaf: not bytes")
+    try:
+        leaf = json.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise Fault(index, "leaf: not a leaf document") from None
+    if not isinstance(leaf, dict) or sorted(leaf) != MEMBERS:
+        raise Fault(index, "leaf: not a leaf document")
+    if type(leaf["v"]) is not int or any(type(leaf[name]) is not str for name in MEMBERS if name != "v"):
+        raise Fault(index, "leaf: not a leaf document")
+    try:
+        same = jcs(leaf) == raw
+    except UnicodeEncodeError:
+        same = False
+    if not same:
+        raise Fault(index, "leaf: not in canonical form")
+    if leaf["v"] != 1 or leaf["kind"] not in KINDS:
+        raise Fault(index, "leaf: unknown version or kind")
+    return leaf
+
+
+class Destructions:
+    """Private parts that are missing, and the records that explain them."""
+
+    def __init__(self):
+        self.open = {}
+        self.under = {}
+
+    def missing(self, index, leaf):
+        bucket = self.open.setdefault((leaf["kind"], leaf["at"][:13]), [index, 0, leaf["at"]])
+        bucket[1] += 1
+        bucket[2] = max(bucket[2], leaf["at"])
+
+    def record(self, index, private):
+        try:
+            told = json.loads(private[32:])
+            kinds, before = set(told["kinds"]) - KEPT, str(told["before"])
+        except (ValueError, KeyError, TypeError):
+            return
+        for key, (_, count, last) in list(self.open.items()):
+            if key[0] in kinds and last < before:
+                self.under[index] = self.under.get(index, 0) + count
+                del self.open[key]
+
+    def require_all(self):
+        if self.open:
+            raise Fault(min(bucket[0] for bucket in self.open.values()), "private: destroyed without a record of it")
+
+
+def check_private(index, leaf, private, destructions):
+    if private is None:
+        destructions.missing(index, leaf)
+        return
+    if not isinstance(private, bytes) or b64u(sha256(private)) != leaf["private"]:
+        raise Fault(index, "private: not what the leaf commits to")
+    if leaf["kind"] == "destruction":
+        destructions.record(index, private)
+
+
+def check_database(path, marks=()):
+    """Every column of every ledger_ table of an SQLite file; `marks` are (size, root) that it must have had."""
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    database.execute("BEGIN")
+    head = database.execute("SELECT size, frontier FROM ledger_head WHERE one = 1").fetchone()
+    if head is None:
+        raise Fault(-1, "the head is missing")
+    tiles = database.execute("SELECT level, number, hashes, root FROM ledger_tiles ORDER BY level, number")
+    kept = database.execute("SELECT first, hashes FROM ledger_open ORDER BY first").fetchall()
+    tree, destructions, open_tile, levels = Tree(), Destructions(), [], [[]]
+    marks = dict(marks)
+    reach(tree, marks)
+    index = 0
+    for found, id, raw, private in database.execute(
+        "SELECT leaf_index, id, leaf, private FROM ledger_entries ORDER BY leaf_index"
+    ):
+        if found != index:
+            raise Fault(index, f"missing; the next one stored is {found}")
+        leaf = leaf_of(raw, index)
+        if not isinstance(id, bytes) or len(id) != 16 or str(uuid.UUID(bytes=id)) != leaf["id"]:
+            raise Fault(index, "id: another than in the leaf")
+        check_private(index, leaf, private, destructions)
+        open_tile.append(sha256(b"\0", raw))
+        if len(open_tile) == 256:
+            levels[0].append(check_tile(tiles, 0, len(levels[0]), open_tile))
+            open_tile = []
+        tree.add(sha256(b"\0", raw))
+        index += 1
+        reach(tree, marks)
+    if index != head[0]:
+        raise Fault(min(index, head[0]), f"the head counts {head[0]} entries, {index} are stored")
+    for size in marks:
+        raise Fault(-1, f"the log had {size} entries, it has {index} now")
+    while len(levels[-1]) >= 256:
+        below, level = levels[-1], len(levels)
+        whole = range(len(below) // 256)
+        levels.append([check_tile(tiles, level, at, below[at * 256 : at * 256 + 256]) for at in whole])
+    if tiles.fetchone():
+        raise Fault(-1, "a tile is stored, but there are no such entries")
+    check_open(kept, index - len(open_tile), open_tile, fits=tree.frontier() == head[1])
+    destructions.require_all()
+    return tree, destructions
+
+
+def reach(tree, marks):
+    if tree.size in marks and marks.pop(tree.size) != tree.root():
+        raise Fault(-1, f"the first {tree.size} entries are not those of the checkpoint of that size")
+
+
+def check_open(kept, begun, hashes, fits):
+    """The hashes kept of the tile that is not full; `fits`: the head agrees with the entries."""
+    told = []
+    for first, some in kept:
+        if first != begun + len(told) or not isinstance(some, bytes) or not some or len(some) % 32:
+            raise Fault(-1, f"the open tile: the hashes kept from {first} on are out of place")
+        told += [some[at : at + 32] for at in range(0, len(some), 32)]
+    if told != hashes:
+        at = next(at for at in range(256) if told[at : at + 1] != hashes[at : at + 1])
+        if not fits and at < len(hashes):
+            raise Fault(begun + at, "leaf: another than the one that was sealed, by the hash kept beside the head")
+        raise Fault(-1, "the open tile: the hashes kept are not those of the entries")
+    if not fits:
+        raise Fault(-1, "the head's frontier is not that of the entries")
+
+
+def check_tile(tiles, level, number, hashes):
+    row = tiles.fetchone()
+    if row is None or row[:2] != (level, number):
+        raise Fault(-1, f"tile {level}/{number} is missing")
+    root = fold(hashes)
+    if row[2:] == (b"".join(hashes), root):
+        return root
+    stored = row[2] if isinstance(row[2], bytes) else b""
+    told = [stored[at : at + 32] for at in range(0, len(stored), 32)]
+    if level == 0 and stored != b"".join(hashes) and len(stored) == 8192 and fold(told) == row[3]:
+        at = next(at for at in range(256) if told[at] != hashes[at])
+        raise Fault(number * 256 + at, "leaf: another than the one that was sealed, by its tile")
+    raise Fault(-1, f"tile {level}/{number}: not that of the entries")
+
+
+def check_export(path, keys=()):
+    """An export: its first line proves the stretch that follows it, up to the signed checkpoint."""
+    destructions = Destructions()
+    with open(path, "rb") as file:
+        try:
+            told = json.loads(file.readline())
+            text, size, root = checkpoint_of(told["checkpoint"], keys or told["keys"])
+            first, count = told["first"], told["count"]
+            left, right = [unb64(each) for each in told["left"]], [unb64(each) for each in told["right"]]
+            if told["format"] != "nik-gateway-ledger-export/1" or type(first) is not int or type(count) is not int:
+                raise Fault(-1, "not an export")
+        except (ValueError, KeyError, TypeError):
+            raise Fault(-1, "not an export") from None
+        tree = Tree()
+        add_parts(tree, left, list(cover(0, first)))
+        index = first
+        for line in file:
+            try:
+                row = json.loads(line)
+                raw, private = row["leaf"].encode("utf-8"), row.get("private")
+                private = None if private is None else base64.urlsafe_b64decode(private + "=" * (-len(private) % 4))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise Fault(index, "not a line of an export") from None
+            if row["index"] != index:
+                raise Fault(index, f"missing; the next line is {row['index']}")
+            leaf = leaf_of(raw, index)
+            if "private" in row:
+                check_private(index, leaf, private, destructions)
+            tree.add(sha256(b"\0", raw))
+            index += 1
+        if index != first + count:
+            raise Fault(index, f"{count} entries were promised, {index - first} are there")
+        add_parts(tree, right, list(cover(index, size)))
+    if tree.size != size or tree.root() != root:
+        raise Fault(-1, "an entry was changed, or the proof: together they do not lead to the checkpoint's root")
+    if size == index:
+        destructions.require_all()
+    return tree, destructions, text
+
+
+def add_parts(tree, roots, counts):
+    if len(roots) != len(counts) or any(len(root) != 32 for root in roots):
+        raise Fault(-1, "the proof has not the form that its stretch needs")
+    for root, count in zip(roots, counts):
+        tree.add(root, count)
+
+
+# ------------------------------------------------------------------------------------------------ signatures
+
+
+def unb64(text):
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise ValueError("not base64")
+    return raw
+
+
+def checkpoint_of(note, keys):
+    """(text, size, root) of a checkpoint that one of `keys` has signed under its origin (C2SP signed-note)."""
+    try:
+        text, _, lines = note.rpartition("\n\n")
+        text += "\n"
+        origin, size, root = text.split("\n")[:3]
+        size, root = int(size), unb64(root)
+        signatures = [line.split(" ") for line in lines.splitlines()]
+        known = {}
+        for key in keys:
+            name, id, material = key.strip().split("+", 2)
+            raw = unb64(material)
+            if sha256(name.encode(), b"\n", raw)[:4].hex() != id:
+                raise Fault(-1, f"the key of {name} is damaged")
+            known[name, id] = raw
+        signed = False
+        for dash, name, signature in signatures:
+            raw = unb64(signature)
+            material = known.get((name, raw[:4].hex()))
+            if dash == "\u2014" and material and material[0] == 1 and name == origin:
+                if not ed25519(material[1:], text.encode(), raw[4:]):
+                    raise Fault(-1, f"the signature of {name} does not verify")
+                signed = True
+    except ValueError:
+        raise Fault(-1, "not a checkpoint") from None
+    if not signed:
+        raise Fault(-1, f"the checkpoint of {origin} is signed by none of the keys given")
+    return text, size, root
+
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT = pow(2, (P - 1) // 4, P)
+
+
+def _recover(raw):
+    """A point from its 32 bytes (RFC 8032 5.1.3), in extended coordinates; None when it is none."""
+    y = int.from_bytes(raw, "little")
+    sign, y = y >> 255, y & (1 << 255) - 1
+    if y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * ROOT % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return (x, y, 1, x * y % P)
+
+
+def _add(one, other):
+    a, b = (one[1] - one[0]) * (other[1] - other[0]) % P, (one[1] + one[0]) * (other[1] + other[0]) % P
+    c, d = 2 * one[3] * other[3] * D % P, 2 * one[2] * other[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+
+def _times(number, point):
+    result = (0, 1, 1, 0)
+    while number:
+        if number & 1:
+            result = _add(result, point)
+        point = _add(point, point)
+        number >>= 1
+    return result
+
+
+BASE = _recover((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def ed25519(public, message, signature):
+    """Whether an Ed25519 signature verifies (RFC 8032 5.1.7)."""
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    a, r, s = _recover(public), _recover(signature[:32]), int.from_bytes(signature[32:], "little")
+    if a is None or r is None or s >= L:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
+    left, right = _times(s, BASE), _add(r, _times(k, a))
+    return not ((left[0] * right[2] - right[0] * left[2]) % P or (left[1] * right[2] - right[1] * left[2]) % P)
+
+
+# ------------------------------------------------------------------------------------------------ receipts
+
+
+def check_receipt(text, keys, evidence=None):
+    """(leaf, index, size) that a receipt (C2SP tlog-proof) proves; with `evidence`, of that question and answer."""
+    head, _, note = text.partition("\n\n")
+    try:
+        first, extra, index, *path = head.split("\n")
+        raw, index, path = unb64(extra[len("extra ") :]), int(index[len("index ") :]), [unb64(each) for each in path]
+    except ValueError:
+        raise Fault(-1, "not a receipt") from None
+    if first != "c2sp.org/tlog-proof@v1" or not extra.startswith("extra "):
+        raise Fault(-1, "not a receipt")
+    _, size, root = checkpoint_of(note, keys)
+    leaf = leaf_of(raw, index)
+    if not 0 <= index < size:
+        raise Fault(index, "is not in the log of that checkpoint")
+    at, last, hash = index, size - 1, sha256(b"\0", raw)
+    for sibling in path:  # RFC 9162 2.1.3.2
+        if last == 0:
+            raise Fault(index, "the proof is too long")
+        if at & 1 or at == last:
+            hash = sha256(b"\1", sibling, hash)
+            while at and not at & 1:
+                at, last = at >> 1, last >> 1
+        else:
+            hash = sha256(b"\1", hash, sibling)
+        at, last = at >> 1, last >> 1
+    if last or hash != root:
+        raise Fault(index, "is not in the log of that checkpoint")
+    if evidence is not None:
+        answer = {name: value for name, value in evidence["answer"].items() if name != "entry"}
+        nonce = base64.urlsafe_b64decode(answer["nonce"] + "=")
+        if answer["id"] != leaf["id"] or b64u(sha256(jcs(answer))) != leaf["answer"]:
+            raise Fault(index, "another answer than the one that was sealed")
+        if b64u(sha256(nonce, jcs(evidence["request"]))) != leaf["request"]:
+            raise Fault(index, "another question than the one that was asked")
+    return leaf, index, size
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def keys_of(given):
+    found = []
+    for key in given or ():
+        found += [key] if key.count("+") >= 2 else read(key).split()
+    return found
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=["sqlite", "export", "receipt"])
+    parser.add_argument("file")
+    parser.add_argument("--key", action="append", help="verifier key of the log, or a file of them")
+    parser.add_argument(
+        "--checkpoint", action="append", default=[], help="a signed checkpoint that the log must extend"
+    )
+    parser.add_argument("--evidence", help="JSON with question and answer, as `verify --evidence` keeps them")
+    told = parser.parse_args(arguments)
+    try:
+        keys = keys_of(told.key)
+        if told.what == "receipt":
+            evidence = json.loads(read(told.evidence)) if told.evidence else None
+            leaf, index, size = check_receipt(read(told.file), keys, evidence)
+            what = ", of this question and answer" if evidence else ""
+            print(f"proven: entry {index} of {size}, sealed {leaf['at']}{what}")
+            return 0
+        if told.what == "sqlite":
+            marks = [checkpoint_of(read(path), keys)[1:] for path in told.checkpoint]
+            tree, destructions = check_database(told.file, marks)
+        else:
+            tree, destructions, _ = check_export(told.file, keys)
+            if not keys:
+                print(
+                    "the checkpoint was verified with the key that the export itself brings: compare it with one you trust"
+                )
+        print(f"sound: {tree.size} entries, root {b64u(tree.root())}")
+        for record, count in destructions.under.items():
+            print(f"{count} private parts: destroyed under record {record}")
+    except Fault as fault:
+        print(f"NOT SOUND: {fault}")
+        return 1
+    except (OSError, sqlite3.Error, ValueError, KeyError) as fault:
+        print(f"could not be checked: {fault}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
