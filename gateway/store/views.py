@@ -288,9 +288,9 @@ def page(items: Sequence[dict[str, Any]], name: str, query: Mapping[str, str]) -
 
 
 def _partners(sight: Sight, view: View) -> Seen:
-    """`name` (part of the name or id), `class` and `state` (active, suspended) narrow it."""
+    """`text` (part of the name or id), `class` and `state` (active, suspended) narrow it."""
     rows = sight.connection.execute(select(partners).where(partners.c.id != STAFF).order_by(partners.c.id)).all()
-    sought, kind, state = (view.query.get(name, "") for name in ("name", "class", "state"))
+    sought, kind, state = (view.query.get(name, "") for name in ("text", "class", "state"))
     if state not in ("", "active", "suspended"):
         raise Refused(Cause.MALFORMED_REQUEST, members=["state"])
     items = [

@@ -224,8 +224,8 @@ class _Maker:
         entry: Entry,
         name: str,
         path: str,
-        held: Any,
-        row: Any = None,
+        held: Any,  # noqa: ANN401  any JSON
+        row: Any = None,  # noqa: ANN401  any JSON
         key: str = "",
     ) -> Box:
         label, hint, lacks = self._label(path), self._hint(path), self._lack(name)

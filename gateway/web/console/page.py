@@ -80,7 +80,7 @@ class Field:
     and not typed). `choices` are slugs, each named by the text
     `choice.<slug>` (the slug itself where there is none). `value` is the member of the watched document (or `=text`) that it
     starts with. `among` is the member of the watched document that holds the choices (through lists: `keys.client_id`).
-    Texts: `field.<name>`, and `field.<name>.hint` where there is one.
+    Texts: `field.<name>`, and `field.<name>.hint` where there is one (`label` instead of the name when given).
     """
 
     name: str
@@ -89,6 +89,12 @@ class Field:
     choices: tuple[str, ...] = ()
     value: str = ""
     among: str = ""
+    label: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key of its text."""
+        return f"field.{self.label or self.name}"
 
 
 @dataclass(frozen=True, slots=True)

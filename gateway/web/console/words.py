@@ -51,6 +51,38 @@ def read_words() -> Mapping[str, Mapping[str, str]]:
 WORDS = read_words()
 
 
+_WHOLE_MONTHS = {
+    "id": [
+        "Januari",
+        "Februari",
+        "Maret",
+        "April",
+        "Mei",
+        "Juni",
+        "Juli",
+        "Agustus",
+        "September",
+        "Oktober",
+        "November",
+        "Desember",
+    ],
+    "en": [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+}
+
+
 class Words:
     """The texts of one language, and how it writes dates, numbers and money."""
 
@@ -85,6 +117,10 @@ class Words:
         """`24 Nov 2026` for a date (YYYY-MM-DD)."""
         year, month, day = text[:10].split("-")
         return f"{int(day)} {_MONTHS[self.language][int(month) - 1]} {year}"
+
+    def month(self, text: str) -> str:
+        """`November 2026` for a date (YYYY-MM-DD)."""
+        return f"{_WHOLE_MONTHS[self.language][int(text[5:7]) - 1]} {text[:4]}"
 
     def moment(self, text: str) -> Markup:
         """`<time>` for an RFC 3339 instant, shown in Asia/Jakarta."""
