@@ -72,6 +72,13 @@ def _paths(value: Any, base: Path) -> tuple[Path, ...]:  # noqa: ANN401
     return tuple(_path(each, base) for each in value)
 
 
+def _texts(value: Any, base: Path) -> tuple[str, ...]:  # noqa: ANN401
+    if not isinstance(value, list):
+        msg = "must be a list of texts"
+        raise ValueError(msg)  # noqa: TRY004
+    return tuple(_text(each, base) for each in value)
+
+
 def _optional_url(value: Any, base: Path) -> str:  # noqa: ANN401
     return _issuer(value, base) if value else ""
 
@@ -240,6 +247,18 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("console.name", "NIK Gateway", _text, "The name that people see when they make a passkey."),
     Setting(
+        "console.oidc_issuer",
+        "",
+        _other_issuer,
+        "An OpenID provider (its issuer) by which people may log in too; it leads back to /console/external of console.origin.",
+    ),
+    Setting("console.oidc_client_id", "", _optional_text, "How that provider knows the console."),
+    Setting("console.oidc_client_secret_file", "", _optional_path, "File with the secret that it was given."),
+    Setting("console.oidc_claim", "sub", _text, "The claim that names a member: sub, or email (a verified one)."),
+    Setting("console.oidc_acr", [], _texts, "Which acr a login must have, one of these; empty: any."),
+    Setting("console.oidc_amr", [], _texts, 'Which amr a login must have, all of these, like ["mfa"]; empty: any.'),
+    Setting("console.oidc_ca_file", "", _optional_path, "Authorities that its certificate is checked with (PEM)."),
+    Setting(
         "register.behind_after_hours",
         48,
         _whole(1, 8760),
@@ -303,6 +322,13 @@ class Settings:
     door_calls: str
     console_origin: str
     console_name: str
+    console_oidc_issuer: str
+    console_oidc_client_id: str
+    console_oidc_client_secret_file: Path | None
+    console_oidc_claim: str
+    console_oidc_acr: tuple[str, ...]
+    console_oidc_amr: tuple[str, ...]
+    console_oidc_ca_file: Path | None
     register_behind_after_hours: int
     metrics_token_file: Path | None
     ledger_origin: str
@@ -367,6 +393,13 @@ def _console_faults(values: Mapping[str, Any]) -> Iterator[str]:
         yield "console.origin: must be https, except http://localhost in a demo"
     if re.fullmatch(r"[0-9.]+|.*:.*", parts.hostname or ""):
         yield "console.origin: passkeys need a host name, not an address"
+    told = [bool(values.get(f"console_oidc_{name}")) for name in ("issuer", "client_id", "client_secret_file")]
+    if any(told) and not all(told):
+        yield "console: oidc_issuer, oidc_client_id and oidc_client_secret_file are needed together"
+    if values.get("console_oidc_issuer", "").startswith("http:") and not values.get("demo"):
+        yield "console.oidc_issuer: must be https outside a demo"
+    if values.get("console_oidc_claim", "sub") not in {"sub", "email"}:
+        yield "console.oidc_claim: must be sub or email"
 
 
 def _external_faults(values: Mapping[str, Any]) -> Iterator[str]:

@@ -64,7 +64,7 @@ def member_base(connection: Connection, id: str) -> str:
     if row is None:
         return ""
     held = connection.execute(select(passkeys.c.id).where(passkeys.c.member == id).order_by(passkeys.c.id)).scalars()
-    return digest([row.person, row.roles, row.partner, row.state, row.certified_until, list(held)])
+    return digest([row.person, row.roles, row.partner, row.state, row.certified_until, row.external, list(held)])
 
 
 def new_member(books: Books, act: Act) -> dict[str, Any]:
@@ -76,10 +76,19 @@ def new_member(books: Books, act: Act) -> dict[str, Any]:
     if partner == STAFF:
         raise Refused(Cause.MALFORMED_REQUEST, members=["partner"])
     roles = sorted(role.value for role in read_roles(body.roles, partner))
+    external = body.external if isinstance(body.external, str) else ""
+    _require_new(connection, body.person, partner, external)
+    subject = {"member": uuid7(books.now, books.entropy), "person": body.person, "roles": roles, "partner": partner}
+    return {**subject, "external": external} if external else subject
+
+
+def _require_new(connection: Connection, person: str, partner: str, external: str) -> None:
+    """Raises Refused(CONFLICT) when somebody is this person already, to us or to the OpenID provider."""
     held = connection.execute(select(members.c.person).where(members.c.partner == partner)).scalars()
-    if same(body.person) in {same(name) for name in held}:
+    if same(person) in {same(name) for name in held}:
         raise Refused(Cause.CONFLICT, fault="there is a member of this name already")
-    return {"member": uuid7(books.now, books.entropy), "person": body.person, "roles": roles, "partner": partner}
+    if external and connection.execute(select(members.c.id).where(members.c.external == external)).first():
+        raise Refused(Cause.CONFLICT, fault="the provider's name is another member's")
 
 
 def suspended_member(books: Books, act: Act) -> Member:
@@ -109,11 +118,13 @@ def add_member(books: Books, approval: Approval) -> Deed:
         State.INVITED,
         books.now + CERTIFIED_FOR,
     )
+    external = subject.get("external", "")
+    _require_new(connection, member.person, member.partner, external)
     if not member.partner:
         put_many(connection, partners, [(STAFF, "Directorate General (staff)", "directorate", False)], ("name",))
     row = (
         member.id, member.person, " ".join(sorted(member.roles)), member.partner, member.state.value,
-        member.certified_until, books.now,
+        member.certified_until, books.now, external,
     )  # fmt: skip
     put_many(connection, members, [row])
     values = {
@@ -305,6 +316,17 @@ def end_session(books: Books, act: Act) -> Deed:
     return Deed(deed.kind, deed.answer, {**deed.private, "session": act.path["session"]})
 
 
+def end_other_sessions(books: Books, act: Act) -> Deed:
+    """Every own session but the one that is named."""
+    connection, member = books.connection, read_own(books.connection, act.client_id)
+    own = sessions.c.member == member.id
+    if connection.execute(select(sessions.c.id).where(own, sessions.c.id == act.path["session"])).first() is None:
+        raise Refused(Cause.NOT_FOUND)
+    ended = connection.execute(delete(sessions).where(own, sessions.c.id != act.path["session"])).rowcount
+    deed = _deed(books, member, "end_sessions", member_base(connection, member.id))
+    return Deed(deed.kind, {**deed.answer, "ended": ended}, {**deed.private, "ended": ended})
+
+
 ACTS: Mapping[str, Any] = {
     "invite_member": invite,
     "recertify_member": recertify,
@@ -313,5 +335,6 @@ ACTS: Mapping[str, Any] = {
     "end_sessions": end_sessions,
     "remove_passkey": remove_passkey,
     "end_session": end_session,
+    "end_other_sessions": end_other_sessions,
 }
 """What one person may do; what takes two is proposed in `approvals`."""

@@ -76,6 +76,10 @@ class GatehouseOf:
         """See `Gatehouse.admit`."""
         return await self._run(self._admit, passkey, count, cookie, address)
 
+    async def admit_external(self, subject: str, cookie: bytes, address: str, session: str) -> Session | None:
+        """See `Gatehouse.admit_external`."""
+        return await self._run(self._admit_external, subject, cookie, address, session)
+
     async def session(self, cookie: bytes) -> Session | None:
         """See `Gatehouse.session`."""
         return await self._run(self._session, cookie)
@@ -174,6 +178,28 @@ class GatehouseOf:
                 connection, member, {"change": "login", "passkey": key, "session": session, "address": address}, now
             )
             return _read(connection, sessions.c.id, session, now)
+
+    def _admit_external(self, subject: str, cookie: bytes, address: str, session: str) -> Session | None:
+        able = (State.INVITED.value, State.ENROLLED.value)
+        with self._database.sealing() as (connection, now):
+            where = (members.c.external == subject, members.c.external != "", members.c.state.in_(able))
+            row = connection.execute(select(members).where(*where)).one_or_none()
+            if row is None:
+                return None
+            member, before = member_of(row), member_base(connection, row.id)
+            held = _read(connection, sessions.c.id, session, now) if session else None
+            if session and (held is None or held.member != member.id):
+                return None
+            connection.execute(delete(sessions).where(sessions.c.id == session))
+            connection.execute(delete(invitations).where(invitations.c.member == member.id))
+            connection.execute(update(members).where(members.c.id == member.id).values(state=State.ENROLLED.value))
+            id = self._begin(connection, member, "", cookie, address, now)
+            if session:
+                until = now + STEPPED_UP
+                connection.execute(update(sessions).where(sessions.c.id == id).values(stepped_up_until=until))
+            told = {"change": "step_up" if session else "login", "external": subject, "session": id, "address": address}
+            self._write(connection, member, told if member.state is State.ENROLLED else {**told, "before": before}, now)
+            return _read(connection, sessions.c.id, id, now)
 
     def _step_up(self, session: Session, passkey: Passkey, count: int) -> bool:
         with self._database.sealing() as (connection, now):

@@ -426,6 +426,7 @@ members = Table(  # people at the console; each has a row in `clients` and in `p
     Column("state", Text, nullable=False),
     Column("certified_until", BigInteger, nullable=False),
     Column("since", BigInteger, nullable=False),
+    Column("external", Text, nullable=False, index=True),  # who it is to an OpenID provider; empty: nobody
 )
 
 invitations = Table(  # one-time links; one a member at most

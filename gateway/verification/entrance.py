@@ -5,6 +5,7 @@ Nothing is kept in this process: challenges and sessions lie in the database, co
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -15,9 +16,10 @@ from gateway.clock import SECOND, Clock, Entropy, uuid7
 from gateway.errors import Cause, CommitUnknown, Refused, StoreUnavailable
 from gateway.keyring.keys import b64u
 from gateway.oauth.client import Caller
+from gateway.oauth.login import Asked, Login, LoginFault
 from gateway.staff.passkeys import NewPasskey, PasskeyFault, Relying, named
 from gateway.staff.roles import CONSOLE, Role, scopes_of
-from gateway.staff.session import WHOLE
+from gateway.staff.session import CHALLENGE, WHOLE
 
 LABEL = 60
 """Characters of a passkey's name."""
@@ -69,6 +71,16 @@ class Admission:
     cookie: str
     max_age: int
     session: Session
+    next: str = ""  # where whoever logged in by an OpenID provider wanted to go
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Somebody is sent to the OpenID provider: where to, and the cookie (`SameSite=Lax`) that the answer has to come with."""
+
+    url: str
+    cookie: str
+    max_age: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,9 @@ class Gatehouse(Protocol):
     async def admit(self, passkey: Passkey, count: int, cookie: bytes, address: str) -> Session | None:
         """A session for the passkey's member. None: the member is not enrolled, or the count has moved meanwhile."""
 
+    async def admit_external(self, subject: str, cookie: bytes, address: str, session: str) -> Session | None:
+        """A session for whoever is `subject` to the provider; in place of `session`, stepped up, if that is given."""
+
     async def session(self, cookie: bytes) -> Session | None:
         """The session of a cookie, while it lasts."""
 
@@ -141,10 +156,17 @@ class Gatehouse(Protocol):
 class Entrance:
     """Lets people in. Every failure to prove who one is looks the same, and is only counted."""
 
-    def __init__(
-        self, gatehouse: Gatehouse, relying: Relying, clock: Clock, entropy: Entropy, note: Callable[[str], None]
+    def __init__(  # noqa: PLR0913  what the entrance reaches
+        self,
+        gatehouse: Gatehouse,
+        relying: Relying,
+        clock: Clock,
+        entropy: Entropy,
+        note: Callable[[str], None],
+        login: Login | None = None,
     ) -> None:
-        """`note` counts a refusal before identity, by its slug."""
+        """`note` counts a refusal before identity, by its slug; `login` is the OpenID provider, if there is one."""
+        self.login = login
         self._gatehouse = gatehouse
         self._relying = relying
         self._clock = clock
@@ -230,6 +252,52 @@ class Entrance:
         """Log out; the cookie stands for nobody from now on, on every node."""
         with _Reachable():
             await self._gatehouse.end(session)
+
+    async def begin_external(self, target: str, session: Session | None = None) -> Departure:
+        """To the OpenID provider, and from there to `target`; with a `session`, to prove anew who one is.
+
+        Raises Refused(NOT_FOUND) without a provider, OVERLOADED when it does not answer.
+        """
+        if self.login is None:
+            raise Refused(Cause.NOT_FOUND)
+        cookie, nonce = self._cookie(), self._entropy.bytes(32)
+        state, verifier = self._cookie(), self._cookie()
+        asked = Asked(state, b64u(nonce), verifier, self._clock.now() // SECOND, fresh=session is not None)
+        told = {
+            "state": state,
+            "verifier": verifier,
+            "at": asked.at,
+            "next": target,
+            "session": session.id if session else "",
+        }
+        try:
+            url = await self.login.url(asked)
+        except LoginFault as fault:
+            raise Refused(Cause.OVERLOADED, retry_after=10) from fault
+        with _Reachable():
+            await self._gatehouse.open(b64u(digest(cookie)), Opened("external", nonce, json.dumps(told)))
+        return Departure(url, cookie, CHALLENGE // SECOND)
+
+    async def finish_external(self, params: Mapping[str, str], cookie: str, address: str) -> Admission:
+        """Let in whom the provider names. Raises Refused(NOT_FOUND, INVALID_TOKEN), the latter in the words of every login."""
+        if self.login is None:
+            raise Refused(Cause.NOT_FOUND)
+        with _Reachable():
+            opened = await self._gatehouse.take(b64u(digest(cookie)))
+        if opened is None or opened.purpose != "external":
+            raise self._refused(_NOT_PROVEN)
+        told = json.loads(opened.subject)
+        asked = Asked(told["state"], b64u(opened.challenge), told["verifier"], told["at"], fresh=bool(told["session"]))
+        try:
+            subject = await self.login.subject(asked, params)
+        except LoginFault as fault:
+            raise self._refused(_NOT_PROVEN) from fault
+        own = self._cookie()
+        with _Reachable():
+            session = await self._gatehouse.admit_external(subject, digest(own), address, told["session"])
+        if session is None:
+            raise self._refused(_NOT_PROVEN)
+        return replace(self._admission(own, session), next=told["next"])
 
     async def _begin(
         self, purpose: str, subject: str, handle: bytes = b"", person: str = "", member: str = ""
