@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from gateway.staff.roles import Role
-from gateway.web.console import me, registrar
+from gateway.web.console import auditor, engineer, home, me, registrar, traffic
 from gateway.web.console.page import Page
 
 PAGES: tuple[Page, ...] = (
+    *home.PAGES,
+    *engineer.PAGES,
     *registrar.PAGES,
+    *auditor.PAGES,
+    *traffic.PAGES,
     *me.PAGES,
 )
 

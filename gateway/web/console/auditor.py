@@ -1,0 +1,414 @@
+"""What does an auditor see and do? The ledger and its proofs, findings, a resident's track record, incidents, assignments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.ledger.entry import KINDS
+from gateway.ledger.findings import RULES
+from gateway.verification import audit
+from gateway.web.console.countdown import ago, countdown
+from gateway.web.console.page import APPROVER, AUDITOR, PAGED, REGISTRAR, Action, Ask, Column, Field, Page, Table
+from gateway.web.console.session import Visit
+
+Documents = Mapping[str, Any]
+READ, NOTE, SEE, WRITE = "audit.read", "audit.note", "partners.read", "partners.write"
+STATES = ("open", "examining", "confirmed", "dismissed")
+_OWN = frozenset({AUDITOR})
+_PARTNERS = frozenset({REGISTRAR, APPROVER})
+_INCIDENTS = frozenset({AUDITOR, REGISTRAR, APPROVER})
+_RECORDS = frozenset({AUDITOR, REGISTRAR})
+_SPAN = (Field("since", "day", required=False), Field("until", "day", required=False))
+_FILTERS = (
+    Field("partner", required=False),
+    Field("purpose", required=False),
+    Field("kind", "choice", required=False, choices=tuple(sorted(KINDS))),
+    Field("outcome", required=False),
+    *_SPAN,
+)
+_QUERY = ("partner", "purpose", "kind", "outcome", "since", "until")
+_MINE = Ask("assignments", "own_assignments", READ, fixed={"limit": "200"})
+_ENTRY = "/console/ledger/entries/{id}"
+_ENTRIES = (
+    Column("at", "time", link=_ENTRY),
+    Column("partner", "code"),
+    Column("kind", "choice"),
+    Column("purpose", "choice"),
+    Column("outcome", "choice"),
+    Column("index", "number", label="entry"),
+)
+_ASSIGNMENT = (
+    Column("letter"),
+    Column("state", "state"),
+    Column("partners", "list"),
+    Column("since", "time"),
+    Column("until", "time", label="before"),
+    Column("expires", "time"),
+)
+
+
+def _entry(docs: Documents, _: Visit, __: int) -> Documents:
+    """The leaf's members, and those of the private part as texts."""
+    entry = docs["entry"]
+    private = entry["private"] or {}
+    texts = [
+        (name, held if isinstance(held, str) else json.dumps(held, ensure_ascii=False))
+        for name, held in private.items()
+    ]
+    return {"leaf": json.loads(entry["leaf"]), "private": sorted(texts)}
+
+
+def _request(docs: Documents, visit: Visit, now: int) -> Documents:
+    """The clock, when the sheet was made, and the purposes that may be withheld."""
+    held = docs["request"]
+    clock = countdown(held["opened_at"], held["due_at"], held["closed_at"], now, visit.words)
+    asked = {each["purpose"] for each in held.get("entries", []) if each["purpose"]}
+    return {"clock": clock, "now": visit.words.instant(now), "purposes": sorted(asked)}
+
+
+def _incident(docs: Documents, visit: Visit, now: int) -> Documents:
+    held = docs["incident"]
+    return {"clock": countdown(held["recorded_at"], held["notice_due_at"], held["notified_at"], now, visit.words)}
+
+
+def _checkpoint(docs: Documents, visit: Visit, now: int) -> Documents:
+    """How old the checkpoint is, and where anybody finds it."""
+    host = visit.request.headers.get("host", "")
+    scheme = "http" if host.partition(":")[0] == "localhost" else "https"
+    return {"age": ago(docs["checkpoint"]["published_at"], now, visit.words), "address": f"{scheme}://{host}/ledger"}
+
+
+PAGES: tuple[Page, ...] = (
+    Page(
+        name="ledger",
+        path="/console/ledger",
+        roles=_OWN,
+        menu=True,
+        asks=(_MINE, Ask("found", "search", READ, query=(*_QUERY, *PAGED), optional=True)),
+        tables=(Table("entries", "found", _ENTRIES),),
+        filters=_FILTERS,
+        template="ledger.html",
+    ),
+    Page(
+        name="entry",
+        path=_ENTRY,
+        roles=_OWN,
+        parent="ledger",
+        asks=(Ask("entry", "entry", READ, path={"id": "id"}),),
+        script="proof.js",
+        template="entry.html",
+        made=_entry,
+    ),
+    Page(
+        name="findings",
+        path="/console/findings",
+        roles=_OWN,
+        menu=True,
+        asks=(
+            _MINE,
+            Ask("found", "findings", READ, query=("partner", "rule", "state", "since", "until", *PAGED), optional=True),
+        ),
+        filters=(
+            Field("partner", required=False),
+            Field("rule", "choice", required=False, choices=RULES),
+            Field("state", "choice", required=False, choices=STATES),
+            *_SPAN,
+        ),
+        tables=(
+            Table(
+                "findings",
+                "found",
+                (
+                    Column("day", "day"),
+                    Column("partner", "code"),
+                    Column("rule", "choice"),
+                    Column("count", "number"),
+                    Column("state", "state"),
+                    Column("owner"),
+                    Column("note"),
+                ),
+            ),
+        ),
+        actions=(
+            Action(
+                "note_finding",
+                _OWN,
+                NOTE,
+                audit.FindingNote,
+                (
+                    Field("finding", "fixed"),
+                    Field("state", "choice", choices=STATES),
+                    Field("owner", required=False),
+                    Field("note", "area", required=False),
+                ),
+                path={"id": "field:finding"},
+            ),
+        ),
+        template="findings.html",
+    ),
+    Page(
+        name="resident",
+        path="/console/who-asked",
+        roles=_OWN,
+        menu=True,
+        asks=(Ask("found", "search_nik", READ), _MINE),
+        tables=(Table("asked", "found", _ENTRIES),),
+        search=(
+            Field("nik", "nik"),
+            Field("limit", "hidden", required=False),
+            Field("cursor", "hidden", required=False),
+        ),
+        search_body=audit.NikSearch,
+        template="resident.html",
+    ),
+    Page(
+        name="sample",
+        path="/console/sample",
+        roles=_OWN,
+        menu=True,
+        asks=(_MINE, Ask("found", "sample", READ, query=("seed", "count", *_QUERY), needs=("seed",), optional=True)),
+        tables=(Table("sample", "found", _ENTRIES),),
+        filters=(Field("seed"), Field("count", "number", value="=25"), *_FILTERS),
+        template="sample.html",
+    ),
+    Page(
+        name="export",
+        path="/console/export",
+        roles=_OWN,
+        menu=True,
+        asks=(_MINE, Ask("part", "export", READ, query=(*_QUERY, *PAGED), needs=("limit",), optional=True)),
+        filters=(*_FILTERS, Field("limit", "choice", choices=("100", "500", "1000"), value="=1000")),
+        files={"part": "application/x-ndjson"},
+        template="export.html",
+    ),
+    Page(
+        name="requests",
+        path="/console/access-requests",
+        roles=_OWN,
+        menu=True,
+        asks=(Ask("requests", "access_requests", READ, query=PAGED),),
+        tables=(
+            Table(
+                "requests",
+                "requests",
+                (
+                    Column("reference", "code", link="/console/access-requests/{id}"),
+                    Column("state", "state"),
+                    Column("opened_at", "time"),
+                    Column("due_at", "time"),
+                    Column("closed_at", "time"),
+                    Column("late", "yes"),
+                ),
+            ),
+        ),
+        actions=(
+            Action(
+                "open_access_request",
+                _OWN,
+                READ,
+                audit.NewAccessRequest,
+                (Field("nik", "nik"), Field("reference")),
+                after="/console/access-requests/{id}",
+            ),
+        ),
+    ),
+    Page(
+        name="request",
+        path="/console/access-requests/{id}",
+        roles=_OWN,
+        parent="requests",
+        asks=(Ask("request", "access_request", READ, path={"id": "id"}, query=PAGED),),
+        tables=(
+            Table(
+                "record",
+                "request",
+                (Column("at", "time"), Column("by"), Column("purpose", "choice"), Column("answered", "yes")),
+                items="entries",
+            ),
+        ),
+        actions=(
+            Action(
+                "withhold",
+                _OWN,
+                READ,
+                audit.Withholding,
+                (Field("entry", "fixed", required=False), Field("purpose", "fixed", required=False), Field("basis")),
+                path={"id": "id"},
+                when={"state": "open"},
+            ),
+            Action(
+                "close_access_request",
+                _OWN,
+                READ,
+                audit.Closing,
+                (Field("outcome", "choice", choices=("delivered", "withdrawn")),),
+                path={"id": "id"},
+                grave=True,
+                when={"state": "open"},
+            ),
+        ),
+        template="request.html",
+        made=_request,
+    ),
+    Page(
+        name="record",
+        path="/console/access-requests/{id}/print",
+        roles=_OWN,
+        parent="requests",
+        asks=(Ask("request", "access_request", READ, path={"id": "id"}, query=("cursor",), fixed={"limit": "200"}),),
+        tables=(
+            Table(
+                "record_print",
+                "request",
+                (Column("at", "time"), Column("by"), Column("purpose", "choice"), Column("answered", "yes")),
+                items="entries",
+            ),
+        ),
+        template="record.html",
+        made=_request,
+    ),
+    Page(
+        name="incidents",
+        path="/console/incidents",
+        roles=_INCIDENTS,
+        menu=True,
+        asks=(Ask("incidents", "incidents", NOTE, query=PAGED, also=SEE),),
+        tables=(
+            Table(
+                "incidents",
+                "incidents",
+                (
+                    Column("description", link="/console/incidents/{id}"),
+                    Column("partners", "list"),
+                    Column("affected", "number"),
+                    Column("recorded_at", "time"),
+                    Column("notice_due_at", "time"),
+                    Column("notified_at", "time"),
+                ),
+            ),
+        ),
+        actions=(
+            Action(
+                "record_incident",
+                _RECORDS,
+                NOTE,
+                audit.NewIncident,
+                (
+                    Field("description", "area"),
+                    Field("since", "day"),
+                    Field("until", "day"),
+                    Field("partners", "names"),
+                ),
+                after="/console/incidents/{id}",
+                also=WRITE,
+            ),
+        ),
+    ),
+    Page(
+        name="incident",
+        path="/console/incidents/{id}",
+        roles=_INCIDENTS,
+        parent="incidents",
+        asks=(Ask("incident", "incident", NOTE, path={"id": "id"}, also=SEE),),
+        facts=(
+            Column("description"),
+            Column("partners", "list"),
+            Column("since", "time"),
+            Column("until", "time", label="before"),
+            Column("affected", "number"),
+            Column("recorded_by"),
+            Column("recorded_at", "time"),
+            Column("notice_due_at", "time"),
+            Column("notified_at", "time"),
+            Column("notice"),
+        ),
+        actions=(
+            Action(
+                "note_notice",
+                _RECORDS,
+                NOTE,
+                audit.Notice,
+                (Field("reference"),),
+                path={"id": "id"},
+                watch="incident",
+                when={"notified_at": None},
+                also=WRITE,
+            ),
+        ),
+        template="incident.html",
+        made=_incident,
+    ),
+    Page(
+        name="checkpoint",
+        path="/console/checkpoint",
+        roles=_OWN,
+        menu=True,
+        asks=(Ask("checkpoint", "checkpoint", READ),),
+        tables=(
+            Table(
+                "witnesses",
+                "checkpoint",
+                (Column("name", "code"), Column("cosigned_at", "time"), Column("key", "code")),
+                items="witnesses",
+            ),
+        ),
+        script="proof.js",
+        template="checkpoint.html",
+        made=_checkpoint,
+    ),
+    Page(
+        name="mine",
+        path="/console/my-assignments",
+        roles=_OWN,
+        menu=True,
+        asks=(Ask("assignments", "own_assignments", READ, query=PAGED),),
+        tables=(Table("mine", "assignments", _ASSIGNMENT),),
+    ),
+    Page(
+        name="assignments",
+        path="/console/assignments",
+        roles=_PARTNERS,
+        menu=True,
+        asks=(Ask("assignments", "assignments", SEE, query=PAGED),),
+        tables=(
+            Table("assignments", "assignments", (Column("auditor", link="/console/assignments/{id}"), *_ASSIGNMENT)),
+        ),
+        actions=(
+            Action(
+                "propose_assignment",
+                frozenset({REGISTRAR}),
+                WRITE,
+                audit.NewAssignment,
+                (
+                    Field("auditor"),
+                    Field("letter"),
+                    Field("partners", "names"),
+                    Field("since", "day"),
+                    Field("until", "day"),
+                    Field("expires", "day"),
+                ),
+            ),
+        ),
+    ),
+    Page(
+        name="assignment",
+        path="/console/assignments/{id}",
+        roles=_PARTNERS,
+        parent="assignments",
+        asks=(Ask("assignment", "assignment", SEE, path={"id": "id"}),),
+        facts=(Column("auditor"), *_ASSIGNMENT),
+        actions=(
+            Action(
+                "end_assignment",
+                frozenset({REGISTRAR}),
+                WRITE,
+                path={"id": "id"},
+                watch="assignment",
+                grave=True,
+                when={"state": "in_force"},
+            ),
+        ),
+    ),
+)
