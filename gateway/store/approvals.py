@@ -294,6 +294,11 @@ _EFFECTS: Mapping[Widening, Callable[[Books, Approval], Deed]] = {
 """What the second person's word does."""
 
 
+def stands(connection: Connection, approval: Approval) -> bool:
+    """Whether what the proposal would change still is as it was when it was proposed: otherwise nobody can approve it."""
+    return _BASES[approval.kind](connection, approval) == approval.base
+
+
 def approve(books: Books, act: Act) -> Deed:
     """`POST /v1/approvals/{id}/approve`: the second person, who names the digest of what was seen."""
     approval = read_approval(books.connection, act.path["id"])

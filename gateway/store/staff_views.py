@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.clock import rfc3339_seconds
-from gateway.staff.member import CERTIFIED_FOR, Member, certification
+from gateway.errors import Cause, Refused
+from gateway.staff.member import CERTIFIED_FOR, Member, State, certification
+from gateway.staff.roles import Role
 from gateway.staff.session import ends
-from gateway.store.staff import member_of, read_member, read_own
+from gateway.store.staff import member_of, owner, read_member, read_own
 from gateway.store.tables import invitations, members, passkeys, sessions
 
 
-def rows(connection: Connection, now: int) -> list[dict[str, Any]]:
-    """Every member, the longest known first."""
-    return [_row(member_of(row), now) for row in connection.execute(select(members).order_by(members.c.id))]
+def rows(connection: Connection, now: int, query: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Members, the longest known first, or with `due=yes` those whose certification ends soonest. Raises Refused."""
+    known: Mapping[str, set[str]] = {"state": set(State), "role": set(Role), "due": {"yes"}}
+    wrong = [name for name, values in known.items() if query.get(name) and query[name] not in values]
+    if wrong:
+        raise Refused(Cause.MALFORMED_REQUEST, members=wrong)
+    due = query.get("due") == "yes"
+    ordered = select(members).order_by(*([members.c.certified_until] if due else []), members.c.id)
+    counts = select(passkeys.c.member, func.count()).group_by(passkeys.c.member)
+    held = {row[0]: row[1] for row in connection.execute(counts)}
+    found = [member_of(row) for row in connection.execute(ordered)]
+    return [
+        _row(one, now, held.get(one.id, 0))
+        for one in found
+        if query.get("text", "").casefold() in one.person.casefold()
+        and query.get("state", "") in ("", one.state)
+        and (not query.get("role") or query["role"] in one.roles)
+        and query.get("partner", "") in ("", owner(one.partner))
+        and (not due or certification(one, now) != "valid")
+    ]
 
 
-def _row(member: Member, now: int) -> dict[str, Any]:
+def _row(member: Member, now: int, count: int) -> dict[str, Any]:
     return {
         "id": member.id,
         "person": member.person,
@@ -28,21 +48,25 @@ def _row(member: Member, now: int) -> dict[str, Any]:
         "client_id": member.client_id,
         "certified_until": rfc3339_seconds(member.certified_until),
         "certification": certification(member, now),
+        "passkey_count": count,
     }
 
 
 def document(connection: Connection, id: str, now: int) -> dict[str, Any]:
     """One member, as administrators see it. Raises Refused(NOT_FOUND)."""
     member = read_member(connection, id)
-    since = connection.execute(select(members.c.since).where(members.c.id == id)).scalar_one()
+    since, external = connection.execute(select(members.c.since, members.c.external).where(members.c.id == id)).one()
     wanted = select(invitations.c.expires).where(invitations.c.member == id, invitations.c.expires > now)
     invited_until = connection.execute(wanted).scalar()
+    held = _passkeys(connection, id)
     return {
-        **_row(member, now),
+        **_row(member, now, len(held)),
         "since": rfc3339_seconds(since),
+        "external": external or None,
         "certified_at": rfc3339_seconds(member.certified_until - CERTIFIED_FOR),
         "invited_until": rfc3339_seconds(invited_until) if invited_until else None,
-        "passkeys": [{name: row[name] for name in ("id", "label", "created_at")} for row in _passkeys(connection, id)],
+        "passkeys": [{name: row[name] for name in ("id", "label", "created_at")} for row in held],
+        "open_sessions": len(_open(connection, id, now)),
     }
 
 
@@ -50,7 +74,8 @@ def own(connection: Connection, client_id: str, session: str, now: int) -> dict[
     """What a member sees of the own access, by the client and in the session that asks. Raises Refused(NOT_FOUND)."""
     member = read_own(connection, client_id)
     shown = [{**each, "current": each["id"] == session} for each in _open(connection, member.id, now)]
-    return {**_row(member, now), "passkeys": _passkeys(connection, member.id), "sessions": shown}
+    held = _passkeys(connection, member.id)
+    return {**_row(member, now, len(held)), "passkeys": held, "sessions": shown}
 
 
 def _passkeys(connection: Connection, member: str) -> list[dict[str, Any]]:

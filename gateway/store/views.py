@@ -16,7 +16,7 @@ from gateway.errors import Cause, Refused
 from gateway.ledger.entry import Kind
 from gateway.partners import lifecycle
 from gateway.partners.agreement import Agreement, State
-from gateway.partners.approvals import Approval, Decision, Widening
+from gateway.partners.approvals import Decision, Widening
 from gateway.partners.difference import difference
 from gateway.partners.document import to_document
 from gateway.partners.in_force import governing, state_at
@@ -25,7 +25,8 @@ from gateway.partners.purposes import PurposeCatalogue
 from gateway.policy.decide import Decider
 from gateway.store import staff_views
 from gateway.store.agreements import number, owner_of, partner_entry, standing_exemption, versions_of
-from gateway.store.approvals import approval_of, read_approval
+from gateway.store.approval_views import approval_row, approval_rows, last_suspension
+from gateway.store.approvals import read_approval, stands
 from gateway.store.credentials import CONSOLE as METHOD
 from gateway.store.credentials import expiries, keys_of, person_of
 from gateway.store.deeds import STAFF
@@ -79,7 +80,7 @@ def show(sight: Sight, view: View) -> Shown:
     return Shown(document, "" if "items" in document else etag(document), agreement)
 
 
-_MOVING = frozenset({"replay", "overdue"})
+_MOVING = frozenset({"replay", "overdue", "suspended_by", "open_sessions"})
 
 
 def etag(document: Mapping[str, Any]) -> str:
@@ -219,34 +220,26 @@ def _open_approval(sight: Sight, agreement: str, version: int) -> str | None:
 
 def _approval(sight: Sight, view: View) -> Seen:
     approval = read_approval(sight.connection, view.path["id"])
-    document = {**_approval_row(approval), "subject": dict(approval.subject), "difference": [], "replay": None}
+    waits = approval.state is Decision.OPEN
+    document = {
+        **approval_row(sight.connection, approval),
+        "subject": dict(approval.subject),
+        "stands": stands(sight.connection, approval) if waits else None,
+        "suspended_by": None,
+        "difference": [],
+        "replay": None,
+    }
     if approval.kind is Widening.VERSION:
         held = versions_of(sight.connection, approval.agreement)
         after = next((one for one in held if one.version == approval.version), None)
         before = lifecycle.newest_approved([one for one in held if one.version < approval.version])
         if after is not None:
             document["difference"] = [each.document() for each in difference(before, after)]
-        if after is not None and sight.replays and approval.state is Decision.OPEN:
+        if after is not None and sight.replays and waits:
             document["replay"] = _replay(sight, approval.partner, after)
+    if waits and sight.replays and (approval.kind is Widening.RESUME or approval.subject.get("of") == "resume"):
+        document["suspended_by"] = last_suspension(sight.connection, approval, ENTRIES)
     return document, approval.agreement
-
-
-def _approval_row(approval: Approval) -> dict[str, Any]:
-    decided = rfc3339_seconds(approval.decided_at) if approval.decided_at else None
-    return {
-        "id": approval.id,
-        "kind": approval.kind.value,
-        "state": approval.state.value,
-        "partner": approval.partner,
-        "agreement": approval.agreement or None,
-        "version": approval.version or None,
-        "digest": approval.digest,
-        "proposer": approval.proposer,
-        "proposed_at": rfc3339_seconds(approval.proposed_at),
-        "decider": approval.decider or None,
-        "decided_at": decided,
-        "reason": approval.reason or None,
-    }
 
 
 def _replay(sight: Sight, partner: str, after: Agreement) -> dict[str, Any]:
@@ -275,14 +268,16 @@ def _usage(sight: Sight, view: View) -> Seen:
 # ------------------------------------------------------------------------------------------------ lists
 
 
-def page(items: Sequence[dict[str, Any]], name: str, query: Mapping[str, str]) -> Seen:
-    """One page of a list that is sorted by its member `name`; `next` is the cursor of the page that follows, or null."""
+def page(items: Sequence[dict[str, Any]], name: str, query: Mapping[str, str], *, back: bool = False) -> Seen:
+    """One page of a list sorted by its member `name`, downwards when `back`; `next` is the cursor of the next one, or null."""
     text = query.get("limit", str(PAGE))
     limit = int(text) if text.isdecimal() and len(text) < 4 else 0  # noqa: PLR2004  three digits are enough
     if not 1 <= limit <= MOST:
         raise Refused(Cause.MALFORMED_REQUEST, members=["limit"])
     after = query.get("cursor", "")
-    left = [each for each in items if str(each[name]) > after] if after else list(items)
+    left = (
+        [each for each in items if (str(each[name]) < after if back else str(each[name]) > after)] if after else items
+    )
     shown = left[:limit]
     return {"items": shown, "next": str(shown[-1][name]) if len(left) > limit else None}, ""
 
@@ -338,14 +333,8 @@ def _versions(sight: Sight, view: View) -> Seen:
 
 
 def _approvals(sight: Sight, view: View) -> Seen:
-    state = view.query.get("state", "")
-    if state and state not in set(Decision):
-        raise Refused(Cause.MALFORMED_REQUEST, members=["state"])
-    wanted = select(approvals).order_by(approvals.c.id)
-    if state:
-        wanted = wanted.where(approvals.c.state == state)
-    items = [_approval_row(approval_of(row)) for row in sight.connection.execute(wanted)]
-    return page(items, "id", view.query)
+    """`state` (`decided`: no longer open), `kind` and `partner` narrow it; with `order=newest` the newest come first."""
+    return page(approval_rows(sight.connection, view.query), "id", view.query, back=view.query.get("order") == "newest")
 
 
 def _deliveries(sight: Sight, view: View) -> Seen:
@@ -410,7 +399,15 @@ def _staff(sight: Sight, view: View) -> Seen:
 
 
 def _members(sight: Sight, view: View) -> Seen:
-    return page(staff_views.rows(sight.connection, sight.now), "id", view.query)
+    """`text`, `state`, `role` and `partner` narrow it; `due=yes`: whose certification ends within 30 days or has, soonest first."""
+    items = staff_views.rows(sight.connection, sight.now, view.query)
+    if view.query.get("due") != "yes":
+        return page(items, "id", view.query)
+    document, _ = page(
+        [{**each, "order": f"{each['certified_until']} {each['id']}"} for each in items], "order", view.query
+    )
+    document["items"] = [{name: each[name] for name in each if name != "order"} for each in document["items"]]
+    return document, ""
 
 
 def _member(sight: Sight, view: View) -> Seen:
