@@ -92,7 +92,9 @@ def answer(
 ) -> Response[bytes]:
     """A response with the headers that all have."""
     headers = {**HEADERS, "vary": "cookie, accept-language, hx-request", **(more or {})}
-    return Response(body, status_code=status, media_type=kind, headers=headers, cookies=list(cookies))
+    # Litestar says the charset of a text itself.
+    media = kind.removesuffix("; charset=utf-8")
+    return Response(body, status_code=status, media_type=media, headers=headers, cookies=list(cookies))
 
 
 def go(visit: Visit, target: str, cookies: tuple[Cookie, ...] = ()) -> Response[bytes]:

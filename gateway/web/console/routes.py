@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
-from litestar import Response, get, post
+from litestar import Response, get, post, route
 from litestar.params import FromPath
+from litestar.types import Method
 
 from gateway.clock import uuid7
 from gateway.errors import Cause, Refused, StoreUnavailable
@@ -27,7 +29,9 @@ PUBLIC = frozenset({
 })  # fmt: skip
 """Paths of the console that answer a GET of anybody."""
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+_METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 Answer = Callable[[Visit], Awaitable[Response[bytes]]]
+Served = Callable[[Asked, Answer], Awaitable[Response[bytes]]]
 
 
 def console_routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers, as `web.routes`
@@ -89,8 +93,26 @@ def console_routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small ha
     made = [handler for page in PAGES for handler in page_route(page)]
     made += [_handler(get, path, served, told) for path, told in doorway.pages.items()]
     made += [_handler(post, path, served, told) for path, told in doorway.ceremonies.items()]
-    made += [_handler(get, path, served, screen.unknown) for path in ("/console/{rest:path}",)]
-    return [*made, static]
+    made.append(static)
+    anything = partial(route, http_method=list(_METHODS))
+    return [*made, *_others(made, served, screen), _handler(anything, "/console/{rest:path}", served, screen.unknown)]
+
+
+def _others(made: list[Any], served: Served, screen: Screen) -> list[Any]:
+    """For every path, what is said of the methods that it does not have: a page, as of every other refusal."""
+    known: dict[str, set[str]] = {}
+    for handler in made:
+        for path in handler.paths:
+            known.setdefault(path, set()).update(str(method) for method in handler.http_methods)
+    return [
+        _handler(
+            partial(route, http_method=[one for one in _METHODS if one not in methods]),
+            path,
+            served,
+            partial(screen.unable, allowed=sorted(methods & set(_METHODS))),
+        )
+        for path, methods in known.items()
+    ]
 
 
 def action_path(page: Page, action: Action) -> str:
@@ -98,10 +120,9 @@ def action_path(page: Page, action: Action) -> str:
     return f"{page.path}/do/{action.act}"
 
 
-def _handler(
-    method: Callable[..., Any], path: str, served: Callable[[Asked, Answer], Awaitable[Response[bytes]]], making: Answer
-) -> Any:  # noqa: ANN401  Litestar's handler
+def _handler(method: Callable[..., Any], path: str, served: Served, making: Answer) -> Any:  # noqa: ANN401  Litestar's
     async def answered(request: Asked) -> Response[bytes]:
         return await served(request, making)
 
-    return method(re.sub(r"\{([a-z_]+)\}", r"{\1:str}", path), include_in_schema=False, status_code=200)(answered)
+    typed = re.sub(r"\{([a-z_]+)\}", r"{\1:str}", path)
+    return method(typed, include_in_schema=False, status_code=200)(answered)

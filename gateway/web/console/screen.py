@@ -135,6 +135,12 @@ class Screen:
             return self.turned(visit, fault)
         return self.problem(visit, Refused(Cause.NOT_FOUND))
 
+    async def unable(self, visit: Visit, allowed: Sequence[str]) -> Response[bytes]:
+        """A method that a path does not have."""
+        page = self.problem(visit, Refused(Cause.METHOD_NOT_ALLOWED, allowed=list(allowed)))
+        page.headers["allow"] = ", ".join(allowed)
+        return page
+
     def problem(self, visit: Visit, refused: Refused) -> Response[bytes]:
         """A refusal that is not sealed."""
         status, document = self.desk.unsealed(visit, refused)
