@@ -64,10 +64,9 @@ def drafts_view(sight: Sight, view: View) -> Shown:
 def delivered(sight: Sight, view: View) -> Shown:
     """What was delivered, newest first; `partner` narrows it to one."""
     connection = sight.connection
-    owners: dict[str, str] = dict(
-        connection.execute(select(agreement_versions.c.agreement, agreement_versions.c.partner).distinct()).tuples()
-    )
-    owners |= dict(connection.execute(select(agreements.c.id, agreements.c.partner)).tuples())
+    pairs = select(agreement_versions.c.agreement, agreement_versions.c.partner).distinct()
+    owners = {row.agreement: row.partner for row in connection.execute(pairs)}
+    owners |= {row.id: row.partner for row in connection.execute(select(agreements.c.id, agreements.c.partner))}
     wanted = select(deliveries).order_by(deliveries.c.delivered_at.desc()).limit(500)
     items = [
         {
