@@ -14,6 +14,7 @@ from litestar.datastructures import Cookie
 from msgspec import Struct
 
 from gateway.errors import Cause, Refused
+from gateway.staff.roles import CONSOLE
 from gateway.verification.entrance import Admission, Ceremony
 from gateway.verification.request import malformed
 from gateway.web.console.answers import answer, go, html
@@ -89,7 +90,11 @@ class Doorway:
         async def made(visit: Visit) -> Response[bytes]:
             try:
                 visit = await self._gate.enter(visit)
-                self._gate.require_own(visit, visit.request.headers.get("x-csrf-token", ""))
+                try:
+                    self._gate.require_own(visit, visit.request.headers.get("x-csrf-token", ""))
+                except Refused as refused:
+                    turned = await self._screen.desk.refuse(visit, CONSOLE, refused.refusal)
+                    return answer(encode(turned.document), "application/problem+json", turned.status)
                 return await step(visit, await _said(visit))
             except LoggedOut:
                 return self._told(visit, Refused(Cause.INVALID_TOKEN))

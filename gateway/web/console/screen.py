@@ -11,6 +11,7 @@ from litestar import Response
 
 from gateway.clock import jakarta_date
 from gateway.errors import Cause, Refused
+from gateway.staff.roles import CONSOLE
 from gateway.web.console import forms
 from gateway.web.console.answers import answer, go, html
 from gateway.web.console.cells import csv_file, member, path_of
@@ -167,9 +168,13 @@ class Screen:
     async def _posted(
         self, visit: Visit, page: Page, action: Action | None = None
     ) -> tuple[Visit, dict[str, list[str]]]:
+        """Who sent which form. Raises LoggedOut, Turned, Refused: what somebody known is refused is sealed."""
         visit = await self._gate.enter(visit)
-        given = await form_of(visit)
-        self._gate.require_own(visit, visit.request.headers.get("x-csrf-token", _one(given, "csrf")))
+        try:
+            given = await form_of(visit)
+            self._gate.require_own(visit, visit.request.headers.get("x-csrf-token", _one(given, "csrf")))
+        except Refused as refused:
+            raise await self.desk.refuse(visit, CONSOLE, refused.refusal) from refused
         await self._gate.open(visit, page, action.roles if action else None)
         return visit, given
 
