@@ -7,9 +7,10 @@ const COSIGNATURE = 4;
 
 /** What cannot be true; `word` names the text that says so. */
 class Mismatch extends Error {
-  constructor(word) {
+  constructor(word, parts = []) {
     super(word);
     this.word = word;
+    this.parts = parts; // the hashes that should have been one
   }
 }
 
@@ -172,7 +173,7 @@ class Drawing {
 
   /** A fault stands as the last step and as the verdict, with what to do. */
   async refuse(fault) {
-    const item = await this.step(fault.word);
+    const item = await this.step(fault.word, {}, { parts: fault.parts.map((hash) => ({ hash, own: false })) });
     item.className = "bad";
     this.say("bad", "refused");
     const more = document.createElement("span");
@@ -225,7 +226,7 @@ async function shown(drawing, leaf) {
   const kept = drawing.given("private");
   if (kept) {
     const digest = await sha256(bytesOf(kept));
-    if (textOf(digest) !== members.private) throw new Mismatch("private.other");
+    if (textOf(digest) !== members.private) throw new Mismatch("private.other", [digest, bytesOf(members.private)]);
     await drawing.step("private", {}, { result: digest });
   }
 }
@@ -243,7 +244,7 @@ async function entry(drawing) {
     await drawing.step("up", { at: at + 1, of: steps.length }, { parts, result: one.node });
   }
   const reached = steps.length ? steps.at(-1).node : hash;
-  if (size !== note.size || !same(reached, note.root)) throw new Mismatch("root.other");
+  if (size !== note.size || !same(reached, note.root)) throw new Mismatch("root.other", [reached, note.root]);
   await drawing.step("root", { size }, { result: note.root });
   return note;
 }
