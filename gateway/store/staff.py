@@ -142,14 +142,14 @@ def _scopes(member: Member) -> str:
 
 
 def _deed(books: Books, member: Member, change: str, before: str, **told: Any) -> Deed:  # noqa: ANN401
-    """What was done to a member; `told` goes into the answer, instants as RFC 3339."""
+    """What was done to a member; `told` goes into the answer, instants (microseconds) as RFC 3339."""
     private: dict[str, Any] = {
         "member": member.id, "member_person": member.person, "partner": owner(member.partner),
         "before": before, "after": member_base(books.connection, member.id),
     }  # fmt: skip
     if change:
         private["change"] = change
-    shown = {name: rfc3339_seconds(value) if isinstance(value, int) else value for name, value in told.items()}
+    shown = {name: rfc3339_seconds(value) if type(value) is int else value for name, value in told.items()}
     answer = {"member": member.id, "person": member.person, **shown}
     return Deed(Kind.STAFF, answer, private, moved=(owner(member.partner),))
 
