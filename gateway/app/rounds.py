@@ -13,6 +13,7 @@ from gateway.clock import SECOND
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.oauth.external import ExternalTokens
 from gateway.store.duties import Watch
+from gateway.store.finding_days import DaySums
 from gateway.store.latencies import keep
 from gateway.store.reading import ThreadedReading
 from gateway.store.search import Follower
@@ -70,7 +71,7 @@ async def watch_over(watch: Watch) -> None:
         await asyncio.sleep(WATCH_EVERY)
 
 
-async def follow(follower: Follower, tally: Tally) -> None:
+async def follow(follower: Follower, tally: Tally, days: DaySums) -> None:
     """Keep what the log is searched and summed up by up to the log, a little at a time: the seal is not kept waiting."""
     pause: float = FOLLOW_EVERY
     while True:
@@ -78,7 +79,8 @@ async def follow(follower: Follower, tally: Tally) -> None:
         try:
             copied = await asyncio.to_thread(follower.follow, FOLLOW_MOST)
             await asyncio.to_thread(tally.follow, FOLLOW_MOST)
-            pause = FOLLOW_PAUSE if copied == FOLLOW_MOST else FOLLOW_EVERY
+            summed = await asyncio.to_thread(days.follow, FOLLOW_MOST)
+            pause = FOLLOW_PAUSE if max(copied, summed) >= FOLLOW_MOST else FOLLOW_EVERY
         except GatewayError as fault:
             _log.warning("the search copy of the log could not follow it", reason=str(fault))
 

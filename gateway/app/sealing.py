@@ -14,6 +14,7 @@ from gateway.app.rounds import follow, going_on, watch_over
 from gateway.clock import Clock, Entropy
 from gateway.config import Settings
 from gateway.store.duties import Watch
+from gateway.store.finding_days import DaySums
 from gateway.store.partners import PartnersOf
 from gateway.store.reading import ThreadedReading
 from gateway.store.register import RegisterOf
@@ -50,7 +51,7 @@ async def seal_for_workers(settings: Settings, clock: Clock, entropy: Entropy, p
     await publishing.begin(plain, {"role": "sealer"})
     rounds = [
         watch_over(Watch(house.database, clock, entropy, metrics.note_alert)),
-        follow(Follower(house.database), Tally(house.database)),
+        follow(Follower(house.database), Tally(house.database), DaySums(house.database, house.clock)),
     ]
     _log.info("sealing", socket=str(path))
     try:

@@ -48,6 +48,7 @@ from gateway.policy.decide import Decider
 from gateway.policy.policies import load
 from gateway.store.administration import AdministrationOf
 from gateway.store.duties import Watch
+from gateway.store.finding_days import DaySums
 from gateway.store.ledger import LedgerOf
 from gateway.store.partners import PartnersOf
 from gateway.store.reading import ThreadedReading
@@ -180,6 +181,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         ),
         words,
     )
+
     def note(cause: str) -> None:
         rooms.unidentified[cause] = rooms.unidentified.get(cause, 0) + 1
 
@@ -224,7 +226,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         if sealer_socket is None:
             made += [
                 watch_over(Watch(house.database, clock, entropy, metrics.note_alert)),
-                follow(Follower(house.database), Tally(house.database)),
+                follow(Follower(house.database), Tally(house.database), DaySums(house.database, house.clock)),
             ]
         if trust is not None:
             made.append(keep_trusting(reading, trust))

@@ -6,10 +6,12 @@ verdict: it says in words what was seen, against what was usual for this partner
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from math import sqrt
 from statistics import median
 
@@ -56,29 +58,87 @@ class Finding:
 
 
 @dataclass(slots=True)
-class _Day:
-    """What one partner did on one day in Asia/Jakarta."""
+class Tally:
+    """How many entries, and the first of them (`MOST_ENTRIES` leaf indexes)."""
+
+    count: int = 0
+    first: list[int] = field(default_factory=list)
+
+    def add(self, index: int) -> None:
+        """One more; a finding names entries in order of the log."""
+        self.count += 1
+        if len(self.first) < MOST_ENTRIES or index < self.first[-1]:
+            insort(self.first, index)
+            del self.first[MOST_ENTRIES:]
+
+
+@dataclass(slots=True)
+class Day:
+    """What one partner did on one day in Asia/Jakarta, as far as findings need it: counts, and the first entries of each."""
 
     asked: int = 0
-    unknown: list[int] = field(default_factory=list)
-    wrong: dict[bytes, list[int]] = field(default_factory=dict)  # subject → entries that did not match
-    spent: list[int] = field(default_factory=list)  # refused: the attempt budget was spent
-    purposes: dict[str, list[int]] = field(default_factory=dict)
-    subjects: set[bytes] = field(default_factory=set)
-    outside: list[int] = field(default_factory=list)
-    last: int = 0
+    unknown: Tally = field(default_factory=Tally)
+    wrong: dict[str, Tally] = field(default_factory=dict)  # subject in hexadecimal → entries that did not match
+    spent: Tally = field(default_factory=Tally)  # refused: the attempt budget was spent
+    purposes: dict[str, Tally] = field(default_factory=dict)
+    outside: Tally = field(default_factory=Tally)
+
+    def note(self, entry: Seen, window: str) -> None:
+        """One more entry of this day; `window` are the agreed hours, empty for all."""
+        if window and not _within(entry.at, _window(window)):
+            self.outside.add(entry.index)
+        if entry.kind == "refusal":
+            if entry.outcome == "attempts-exhausted":
+                self.spent.add(entry.index)
+            return
+        self.asked += 1
+        _of(self.purposes, entry.purpose).add(entry.index)
+        if entry.outcome == "unknown":
+            self.unknown.add(entry.index)
+        if entry.outcome in ("unknown", "different") and entry.subject:
+            _of(self.wrong, entry.subject.hex()).add(entry.index)
+
+    def close(self) -> None:
+        """The day is over: residents about whom there was no guessing are forgotten."""
+        self.wrong = {subject: tally for subject, tally in self.wrong.items() if tally.count >= _GUESSES}
+
+
+_NONE = Tally()
+Days = dict[str, dict[date, Day]]
+"""By partner and day."""
+
+
+def _of(tallies: dict[str, Tally], name: str) -> Tally:
+    held = tallies.get(name)
+    if held is None:
+        held = tallies[name] = Tally()
+    return held
+
+
+def counts(entry: Seen) -> bool:
+    """Whether an entry is one that findings are about: a question that was answered or refused."""
+    return entry.kind in _ENTRY_KINDS and bool(entry.purpose)
+
+
+def summed(entries: Iterable[Seen], windows: Mapping[str, str]) -> Days:
+    """Entries by partner and day."""
+    days: Days = defaultdict(dict)
+    for entry in entries:
+        if counts(entry):
+            days[entry.partner].setdefault(jakarta_date(entry.at), Day()).note(entry, windows.get(entry.partner, ""))
+    return days
 
 
 def findings(entries: Iterable[Seen], windows: Mapping[str, str] | None = None) -> list[Finding]:
-    """Everything to look at, by day and partner. `windows` are the agreed hours of partners as `07:00-21:00` in Jakarta."""
-    limits = {partner: _window(text) for partner, text in (windows or {}).items() if text}
-    days: dict[str, dict[date, _Day]] = defaultdict(dict)
-    for entry in entries:
-        if entry.kind in _ENTRY_KINDS and entry.purpose:
-            _note(days[entry.partner].setdefault(jakarta_date(entry.at), _Day()), entry, limits.get(entry.partner))
+    """Everything to look at in entries. `windows` are the agreed hours of partners as `07:00-21:00` in Jakarta."""
+    return judged(summed(entries, windows or {}))
+
+
+def judged(days: Days) -> list[Finding]:
+    """Everything to look at, by day and partner."""
     found: list[Finding] = []
     for partner, held in sorted(days.items()):
-        before: list[tuple[date, _Day]] = []
+        before: list[tuple[date, Day]] = []
         for day in sorted(held):
             past = [one for at, one in before if (day - at).days <= HISTORY]
             alike = [one for at, one in before if (day - at).days <= 2 * HISTORY and _weekend(at) == _weekend(day)]
@@ -89,6 +149,7 @@ def findings(entries: Iterable[Seen], windows: Mapping[str, str] | None = None) 
     return sorted(found, key=lambda each: (each.day, each.partner, each.rule))
 
 
+@cache
 def _window(text: str) -> tuple[int, int]:
     begin, _, end = text.partition("-")
     minutes = [int(each[:2]) * 60 + int(each[3:5]) for each in (begin, end)]
@@ -105,38 +166,22 @@ def _weekend(day: date) -> bool:
     return day.weekday() > 4  # noqa: PLR2004  Saturday and Sunday
 
 
-def _note(day: _Day, entry: Seen, window: tuple[int, int] | None) -> None:
-    if window is not None and not _within(entry.at, window):
-        day.outside.append(entry.index)
-    if entry.kind == "refusal":
-        if entry.outcome == "attempts-exhausted":
-            day.spent.append(entry.index)
-        return
-    day.asked += 1
-    day.subjects.add(entry.subject)
-    day.purposes.setdefault(entry.purpose, []).append(entry.index)
-    day.last = entry.index
-    if entry.outcome == "unknown":
-        day.unknown.append(entry.index)
-    if entry.outcome in ("unknown", "different") and entry.subject:
-        day.wrong.setdefault(entry.subject, []).append(entry.index)
-
-
-def _of_day(partner: str, day: date, now: _Day, past: Sequence[_Day], alike: Sequence[_Day]) -> Iterator[Finding]:
+def _of_day(partner: str, day: date, now: Day, past: Sequence[Day], alike: Sequence[Day]) -> Iterator[Finding]:
     for rule in (_enumeration, _guessing, _drift, _hours, _volume):
         made = rule(now, alike if rule is _volume else past)
         if made is not None:
-            name, text, entries = made
-            yield Finding(name, partner, day, text, len(entries), tuple(sorted(entries)[:MOST_ENTRIES]))
+            name, text, tallies = made
+            entries = sorted(index for tally in tallies for index in tally.first)[:MOST_ENTRIES]
+            yield Finding(name, partner, day, text, sum(tally.count for tally in tallies), tuple(entries))
 
 
-_Made = tuple[str, Mapping[str, str], Sequence[int]]
+_Made = tuple[str, Mapping[str, str], Sequence[Tally]]
 
 
-def _enumeration(now: _Day, past: Sequence[_Day]) -> _Made | None:
+def _enumeration(now: Day, past: Sequence[Day]) -> _Made | None:
     """Many different NIKs that nobody has: more than this partner's own mistakes explain."""
-    count, asked = len(now.unknown), now.asked
-    usual = _share(sum(len(day.unknown) for day in past), sum(day.asked for day in past), prior=0.03)
+    count, asked = now.unknown.count, now.asked
+    usual = _share(sum(day.unknown.count for day in past), sum(day.asked for day in past), prior=0.03)
     expected = asked * usual
     if count < 10 or count < 2 * expected or count - expected < _STRONG * sqrt(max(expected * (1 - usual), 1)):  # noqa: PLR2004
         return None
@@ -149,41 +194,40 @@ def _enumeration(now: _Day, past: Sequence[_Day]) -> _Made | None:
             "en": f"{count} of {asked} questions ({share}) named a NIK that nobody has; usual is {normal}. "
             "NIKs may be tried one after another.",
         },
-        now.unknown,
+        [now.unknown],
     )
 
 
-def _guessing(now: _Day, past: Sequence[_Day]) -> _Made | None:
+def _guessing(now: Day, past: Sequence[Day]) -> _Made | None:
     """Claims of the same residents tried again and again, or attempt budgets spent."""
-    tried = [entries for entries in now.wrong.values() if len(entries) >= _GUESSES]
-    usual = [sum(len(each) >= _GUESSES for each in day.wrong.values()) for day in past]
+    tried = [tally for tally in now.wrong.values() if tally.count >= _GUESSES]
+    usual = [sum(tally.count >= _GUESSES for tally in day.wrong.values()) for day in past]
     normal = sum(usual) / len(usual) if usual else 0.0
-    if len(now.spent) < 5 and len(tried) < max(4, normal + _STRONG * sqrt(max(normal, 1))):  # noqa: PLR2004
+    if now.spent.count < 5 and len(tried) < max(4, normal + _STRONG * sqrt(max(normal, 1))):  # noqa: PLR2004
         return None
-    entries = sorted([*now.spent, *(index for each in tried for index in each)])
     return (
         "guessing",
         {
             "id": f"Data {len(tried)} penduduk ditebak salah {_GUESSES} kali atau lebih dalam sehari; "
-            f"{len(now.spent)} pertanyaan ditolak karena batas percobaan habis.",
+            f"{now.spent.count} pertanyaan ditolak karena batas percobaan habis.",
             "en": f"The claims of {len(tried)} residents were guessed wrongly {_GUESSES} times or more in a day; "
-            f"{len(now.spent)} questions were refused as their attempt budget was spent.",
+            f"{now.spent.count} questions were refused as their attempt budget was spent.",
         },
-        entries,
+        [now.spent, *tried],
     )
 
 
-def _drift(now: _Day, past: Sequence[_Day]) -> _Made | None:
+def _drift(now: Day, past: Sequence[Day]) -> _Made | None:
     """A purpose has a far larger part in the questions than it used to have."""
     if len(past) < LEAST_HISTORY or now.asked < 40:  # noqa: PLR2004  too few questions have no shares
         return None
     total = sum(day.asked for day in past)
     used: Counter[str] = Counter()
     for day in past:
-        used.update({purpose: len(entries) for purpose, entries in day.purposes.items()})
-    for purpose, entries in sorted(now.purposes.items()):
-        usual, share = _share(used[purpose], total, prior=0.01), len(entries) / now.asked
-        spread = max(_spread([len(day.purposes.get(purpose, ())) / day.asked for day in past if day.asked]), 0.01)
+        used.update({purpose: tally.count for purpose, tally in day.purposes.items()})
+    for purpose, tally in sorted(now.purposes.items()):
+        usual, share = _share(used[purpose], total, prior=0.01), tally.count / now.asked
+        spread = max(_spread([day.purposes.get(purpose, _NONE).count / day.asked for day in past if day.asked]), 0.01)
         deviation = sqrt(usual * (1 - usual) / now.asked + spread * spread)
         if share - usual > max(0.10, _STRONG * deviation):
             shown, normal = _percent(share), _percent(usual)
@@ -195,28 +239,28 @@ def _drift(now: _Day, past: Sequence[_Day]) -> _Made | None:
                     "en": f"The purpose {purpose} was named in {shown} of the questions; usual is {normal}. "
                     "It may stand in for another purpose.",
                 },
-                entries,
+                [tally],
             )
     return None
 
 
-def _hours(now: _Day, past: Sequence[_Day]) -> _Made | None:
+def _hours(now: Day, past: Sequence[Day]) -> _Made | None:
     """Calls outside the window of the agreement."""
-    usual = sum(len(day.outside) for day in past) / len(past) if past else 0.0
-    if len(now.outside) < max(5, usual + _STRONG * sqrt(max(usual, 1))):
+    usual = sum(day.outside.count for day in past) / len(past) if past else 0.0
+    if now.outside.count < max(5, usual + _STRONG * sqrt(max(usual, 1))):
         return None
-    count = len(now.outside)
+    count = now.outside.count
     return (
         "unusual_hours",
         {
             "id": f"{count} pertanyaan diajukan di luar jam yang diperjanjikan.",
             "en": f"{count} questions were asked outside the hours of the agreement.",
         },
-        now.outside,
+        [now.outside],
     )
 
 
-def _volume(now: _Day, alike: Sequence[_Day]) -> _Made | None:
+def _volume(now: Day, alike: Sequence[Day]) -> _Made | None:
     """Far more questions than on such days (working days, or weekends) before."""
     counts = [day.asked for day in alike]
     if len(counts) < (LEAST_HISTORY if len(counts) > 4 else 2) or now.asked < 50:  # noqa: PLR2004
@@ -225,14 +269,13 @@ def _volume(now: _Day, alike: Sequence[_Day]) -> _Made | None:
     spread = max(1.4826 * median(abs(count - usual) for count in counts), sqrt(max(usual, 1)))
     if now.asked < 2 * usual or now.asked - usual < 6 * spread:
         return None
-    entries = sorted(index for each in now.purposes.values() for index in each)
     return (
         "volume",
         {
-            "id": f"{now.asked} pertanyaan dalam sehari tentang {len(now.subjects)} penduduk; biasanya {usual:.0f}.",
-            "en": f"{now.asked} questions in a day about {len(now.subjects)} residents; usual is {usual:.0f}.",
+            "id": f"{now.asked} pertanyaan dalam sehari; biasanya {usual:.0f}.",
+            "en": f"{now.asked} questions in a day; usual is {usual:.0f}.",
         },
-        entries,
+        list(now.purposes.values()),
     )
 
 

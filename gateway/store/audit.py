@@ -20,7 +20,7 @@ from gateway.keyring.keys import b64u
 from gateway.ledger.check import text_id
 from gateway.ledger.checkpoint import Checkpoint
 from gateway.ledger.entry import Kind, Leaf
-from gateway.ledger.findings import HISTORY, RULES, Finding, Seen, findings
+from gateway.ledger.findings import HISTORY, RULES, Finding, judged
 from gateway.ledger.note import b64
 from gateway.ledger.publication import NotYet
 from gateway.ledger.sampling import draws
@@ -28,8 +28,8 @@ from gateway.nik import Nik
 from gateway.store.agreements import day_of
 from gateway.store.assignments import Assignment, all_assignments, read_assignment, require
 from gateway.store.deeds import Books, Deed
-from gateway.store.duties import live_agreements
 from gateway.store.engine import Database, put_many
+from gateway.store.finding_days import days_of
 from gateway.store.money import first_at
 from gateway.store.search import (
     SALT,
@@ -43,14 +43,13 @@ from gateway.store.search import (
     followed,
     partner_of,
 )
-from gateway.store.tables import finding_notes, ledger_entries, search_entries
+from gateway.store.tables import finding_notes, ledger_entries
 from gateway.store.views import MOST, PAGE, Sight, etag, page
 from gateway.verification.acts import Act, Shown, View
 
 SELECTION = "nik-gateway-ledger-selection/1"
 DRAWS = 20_000  # entries that a sample looks at, at most
 _DRAWN = 400  # at a time
-EXAMINED = 1_000_000  # entries that findings are computed from, at most; the newest of them
 FILTERS = ("kind", "purpose", "outcome")
 _leaf = msgspec.json.Decoder(Leaf).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -270,36 +269,7 @@ def one_assignment(sight: Sight, view: View) -> Shown:
 
 def found_under(connection: Connection, now: int, wanted: Filter) -> list[Finding]:
     """The findings of a stretch."""
-    facets = facets_of(connection, Filter(wanted.partners, wanted.first, wanted.end))
-    asked = {id: facet for id, facet in facets.items() if facet[1] in {Kind.ANSWER, Kind.REFUSAL}}
-    columns = search_entries.c
-    first = max(wanted.first, wanted.end - EXAMINED)
-    rows = connection.execute(
-        select(columns.leaf_index, columns.facet, columns.at, columns.subject)
-        .where(columns.leaf_index >= first, columns.leaf_index < wanted.end)
-        .order_by(columns.leaf_index)
-        .execution_options(yield_per=10_000)
-    )
-    seen = (
-        Seen(index, at, facet[0], facet[1], facet[2], facet[3], bytes(subject))
-        for index, id, at, subject in rows
-        if (facet := asked.get(id)) is not None
-    )
-    return findings(seen, _windows(connection, now))
-
-
-def _windows(connection: Connection, now: int) -> dict[str, str]:
-    """The agreed hours of partners: the widest of their agreements, and none when one of them has none."""
-    held: dict[str, list[str]] = {}
-    for agreement in live_agreements(connection, now):
-        access = agreement.fields.get("access")
-        hours = access.get("hours") if isinstance(access, Mapping) else ""
-        held.setdefault(agreement.partner, []).append(str(hours or ""))
-    return {
-        partner: f"{min(each[:5] for each in all_of)}-{max(each[6:] for each in all_of)}"
-        for partner, all_of in held.items()
-        if all(all_of) and (len(all_of) == 1 or all(each[:5] < each[6:] for each in all_of))
-    }
+    return judged(days_of(connection, wanted, now))
 
 
 def list_findings(sight: Sight, view: View) -> Shown:

@@ -25,12 +25,13 @@ from gateway.ledger.publication import Publication
 from gateway.nik import Nik
 from gateway.store.engine import Database, put_many
 from gateway.store.ledger import LedgerOf
-from gateway.store.tables import house_facts, ledger_entries, ledger_head, search_entries, search_facets
+from gateway.store.tables import finding_days, house_facts, ledger_entries, ledger_head, search_entries, search_facets
 
 SEARCH_LOCK = 0x4E_49_4C  # PostgreSQL: one follows at a time, and never under the lock of the seal
 CHUNK = 2_000
 SALT = 32
 TAG = 16  # bytes of a resident's tag
+DAYS_NEXT = "findings.next"  # the house's fact: the first leaf index that no day of findings has counted yet
 _FOLLOWED = "search.next"  # the house's fact: the first leaf index that is not copied yet
 _leaf = msgspec.json.Decoder(Leaf).decode
 Facet = tuple[str, str, str, str]
@@ -100,7 +101,8 @@ class Follower:
                 self._copy(connection, first, last)
         with self.writing() as connection:
             connection.execute(delete(search_entries).where(search_entries.c.leaf_index >= end))
-            put_many(connection, house_facts, [(_FOLLOWED, str(end))], ("value",))
+            connection.execute(delete(finding_days))  # sums over the copy are made again as well
+            put_many(connection, house_facts, [(_FOLLOWED, str(end)), (DAYS_NEXT, "0")], ("value",))
         return end + self.follow()
 
     def compare(self) -> int | None:

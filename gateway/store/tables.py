@@ -334,6 +334,17 @@ search_entries = Table(  # a copy of what the leaves say, made again from them a
     Index("search_entries_subject", "subject", "leaf_index"),
 )
 
+finding_days = Table(  # what each partner did on each day: sums over the copy that findings are made from (store/finding_days.py)
+    "finding_days",
+    metadata,
+    Column("partner", Text, nullable=False),
+    Column("day", Integer, nullable=False),  # of Asia/Jakarta, counted from 0001-01-01 as 1
+    Column("lowest", BigInteger, nullable=False),  # leaf index of its first entry, and of its last
+    Column("highest", BigInteger, nullable=False),
+    Column("sums", Text, nullable=False),  # JSON of `ledger.findings.Day`
+    PrimaryKeyConstraint("partner", "day"),
+)
+
 traffic = Table(  # how many entries each facet has in a minute, an hour, a day: sums over the copy (store/traffic.py)
     "traffic",
     metadata,
