@@ -19,6 +19,7 @@ from gateway.verification.entrance import Admission, Ceremony
 from gateway.verification.request import malformed
 from gateway.web.console.answers import answer, go, html
 from gateway.web.console.gate import Gate, LoggedOut
+from gateway.web.console.provider import ByProvider
 from gateway.web.console.screen import Screen
 from gateway.web.console.session import LOGIN, Visit, form_of, safe_next, session_cookie
 from gateway.web.exchange import encode, read_body
@@ -43,7 +44,13 @@ class Doorway:
 
     def __init__(self, rooms: Rooms, gate: Gate, screen: Screen) -> None:
         self._rooms, self._gate, self._screen = rooms, gate, screen
-        self.pages: Mapping[str, Made] = {LOGIN: self._login, "/console/enrol": self._enrol}
+        other = ByProvider(rooms, gate)
+        self.pages: Mapping[str, Made] = {
+            LOGIN: self._login,
+            "/console/enrol": self._enrol,
+            "/console/external/begin": other.leave,
+            "/console/external": other.arrive,
+        }
         stranger, member = self._stranger, self._member
         self.ceremonies: Mapping[str, Made] = {
             "/console/login/begin": stranger(self._begin_login),
@@ -60,7 +67,15 @@ class Doorway:
 
     async def _login(self, visit: Visit) -> Response[bytes]:
         await self._gate.knock(visit)
-        return html(visit, "login.html", next=safe_next(visit.query().get("next", "")), out="out" in visit.query())
+        query = visit.query()
+        return html(
+            visit,
+            "login.html",
+            next=safe_next(query.get("next", "")),
+            out="out" in query,
+            failed="failed" in query,
+            provider=self._gate.entrance.login is not None,
+        )
 
     async def _enrol(self, visit: Visit) -> Response[bytes]:
         await self._gate.knock(visit)
