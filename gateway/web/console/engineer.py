@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.clock import jakarta_date, parse_rfc3339
 from gateway.errors import Cause
 from gateway.partners.money import level
 from gateway.web.console.page import ENGINEER, PAGED, Ask, Column, Field, Page, Table
@@ -111,8 +112,16 @@ def _agreed(docs: Mapping[str, Any], visit: Visit, _: int) -> Mapping[str, Any]:
             }
             for one in agreements
         },
+        "terms": {
+            one["agreement"]: (_day(one["term"]["starts"]), _day(one["term"]["ends"], before=1)) for one in agreements
+        },
         "restore": {slug: WORDS["restore", slug][language] for one in agreements for slug in one.get("restore", ())},
     }
+
+
+def _day(instant: str, before: int = 0) -> str:
+    """The day of Asia/Jakarta that lies `before` an instant by so many microseconds."""
+    return jakarta_date(parse_rfc3339(instant) - before).isoformat()
 
 
 def _spent(docs: Mapping[str, Any], _: Visit, __: int) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.web.console.engineer import Gauge, balance, gauges
-from gateway.web.console.page import APPROVER, AUDITOR, ENGINEER, REGISTRAR, Ask, Column, Field, Page, Table
+from gateway.web.console.page import APPROVER, AUDITOR, ENGINEER, REGISTRAR, Ask, Column, Page, Table
 from gateway.web.console.session import Visit
 
 STEPS = ("minute", "hour", "day")
@@ -22,6 +22,8 @@ _POINTS = Table("traffic_points", "traffic", (Column("at", "time", label="traffi
 def _made(docs: Mapping[str, Any], _: Visit, __: int) -> Mapping[str, Any]:
     """Refusals by cause, the most first; and who has least left, with what nobody has used of a limit left out."""
     document = docs["traffic"]
+    if document is None:
+        return {}
     refusals = sorted(document["total"]["refusals"].items(), key=lambda one: (-one[1], one[0]))
     left = [
         {
@@ -48,7 +50,13 @@ _HOUSE = Page(
     menu=True,
     asks=(
         Ask(
-            "traffic", "traffic", "partners.read", query=("partner", "step"), fixed={"step": _FIRST}, also="audit.read"
+            "traffic",
+            "traffic",
+            "partners.read",
+            query=("partner", "step"),
+            fixed={"step": _FIRST},
+            also="audit.read",
+            optional=True,
         ),
     ),
     tables=(
@@ -60,7 +68,6 @@ _HOUSE = Page(
             items="partners",
         ),
     ),
-    filters=(Field("partner", required=False),),
     template="traffic.html",
     script="charts.js",
     live=True,
@@ -76,6 +83,5 @@ PAGES: tuple[Page, ...] = (
         roles=frozenset({ENGINEER}),
         asks=(Ask("traffic", "own_traffic", "nik.verify", query=("step",), fixed={"step": _FIRST}),),
         tables=(_POINTS,),
-        filters=(),
     ),
 )
