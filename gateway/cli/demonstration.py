@@ -205,11 +205,11 @@ class Demonstration:
             f'# A demonstration. docs/settings.md explains every setting.\nissuer = "{self._base_url}"\ndemo = true\n\n'
             f'[database]\nurl = "{self._database}"\n\n'
             f'[server]\nhost = "{host}"\nport = {port}\nworkers = {workers}\n\n{self._tls_settings(host)}'
-            f'{self._console_settings()}[metrics]\ntoken_file = "metrics.token"\n'
+            f'[metrics]\ntoken_file = "metrics.token"\n{self._console_settings()}'
         )
 
     def _console_settings(self) -> str:
-        return "" if self.console_origin == self._base_url else f'[console]\norigin = "{self.console_origin}"\n\n'
+        return "" if self.console_origin == self._base_url else f'\n[console]\norigin = "{self.console_origin}"\n'
 
     def _tls_settings(self, host: str) -> str:
         if self._authority is None:
