@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.staff.roles import Role
 from gateway.web.console.session import Visit
+from gateway.web.console.words import Words
 
 REGISTRAR, APPROVER, AUDITOR = Role.REGISTRAR, Role.APPROVER, Role.AUDITOR
 KEY_OFFICER, REGENCY_OPERATOR, ENGINEER = Role.KEY_OFFICER, Role.REGENCY_OPERATOR, Role.ENGINEER
@@ -21,7 +22,7 @@ EVERYBODY = frozenset(Role)
 class Column:
     """One column: the member of an item (dotted for one inside another), how it is shown, and where it leads.
 
-    `kind`: text | code | state | time | day | money | number | yes | list. `link` is a path whose {names} are members of
+    `kind`: text | code | state | time | day | money | number | yes | list | codes. `link` is a path whose {names} are members of
     the item. Heading: the text `column.<name>` (`label` instead of the name when given).
     """
 
@@ -35,13 +36,15 @@ class Column:
 class Table:
     """A table over a list of a view: `items` is the member of the document of the ask `of` that holds it.
 
-    Texts: `table.<name>` (caption) and `table.<name>.empty` (what to do when nothing is there). `?csv=<name>` gives all of it.
+    `more`: (item, words) → what an item has beside its members. Texts: `table.<name>` (caption) and `table.<name>.empty`
+    (what to do when nothing is there). `?csv=<name>` gives all of it.
     """
 
     name: str
     of: str
     columns: tuple[Column, ...]
     items: str = "items"
+    more: Callable[[Mapping[str, Any], Words], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

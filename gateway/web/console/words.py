@@ -100,9 +100,10 @@ class Words:
         return key in self._words
 
     def choice(self, slug: object) -> str:
-        """The name of a slug, of a cause its title; the slug itself where it has none."""
+        """The name of a slug, of a role, of a cause its title; the slug itself where it has none."""
         problem = PROBLEMS.get(Cause(str(slug))) if slug in _CAUSES else None
-        return self._words.get(f"choice.{slug}", problem.title[self.language] if problem else str(slug))
+        named = self._words.get(f"choice.{slug}") or self._words.get(f"role.{slug}")
+        return named or (problem.title[self.language] if problem else str(slug))
 
     def number(self, value: float) -> str:
         """Digits in groups of three, as the language writes them."""
@@ -114,7 +115,9 @@ class Words:
         return ("-" if value < 0 else "") + "Rp" + f"{abs(value):,}".replace(",", ".")
 
     def day(self, text: str) -> str:
-        """`24 Nov 2026` for a date (YYYY-MM-DD)."""
+        """`24 Nov 2026` for a date (YYYY-MM-DD), or for an RFC 3339 instant its date in Asia/Jakarta."""
+        if len(text) > 10:  # noqa: PLR2004  an instant
+            text = datetime.fromisoformat(text).astimezone(_WIB).isoformat()
         year, month, day = text[:10].split("-")
         return f"{int(day)} {_MONTHS[self.language][int(month) - 1]} {year}"
 

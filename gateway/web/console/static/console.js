@@ -110,6 +110,8 @@ document.addEventListener("click", async (event) => {
   button.textContent = button.dataset.copied;
 });
 
+document.querySelectorAll("[data-print]").forEach((button) => button.addEventListener("click", () => print()));
+
 // What was wrong with a form is read out and is where the keyboard goes on.
 document.querySelector(".note.bad[tabindex]")?.focus();
 document.body.addEventListener("htmx:afterSwap", (event) => {
