@@ -42,9 +42,9 @@ _ENTRIES = (
 _ASSIGNMENT = (
     Column("letter"),
     Column("state", "state"),
-    Column("partners", "list"),
-    Column("since", "time"),
-    Column("until", "time", label="before"),
+    Column("partners", "codes"),
+    Column("since", "day"),
+    Column("until", "day", label="before"),
     Column("expires", "time"),
 )
 
@@ -281,7 +281,7 @@ PAGES: tuple[Page, ...] = (
                 "incidents",
                 (
                     Column("description", link="/console/incidents/{id}"),
-                    Column("partners", "list"),
+                    Column("partners", "codes"),
                     Column("affected", "number"),
                     Column("recorded_at", "time"),
                     Column("notice_due_at", "time"),
@@ -314,7 +314,7 @@ PAGES: tuple[Page, ...] = (
         asks=(Ask("incident", "incident", NOTE, path={"id": "id"}, also=SEE),),
         facts=(
             Column("description"),
-            Column("partners", "list"),
+            Column("partners", "codes"),
             Column("since", "time"),
             Column("until", "time", label="before"),
             Column("affected", "number"),
