@@ -136,7 +136,9 @@ def send_all(port: int, requests: Sequence[bytes], connections: int = 32) -> Out
         return runner.run(_send_all(port, requests, connections))
 
 
-def request_bytes(path: str, body: bytes, headers: str = "") -> bytes:
-    """One HTTP/1.1 POST of JSON, ready to send; `headers` are whole lines, each with its CRLF."""
-    start = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+def request_bytes(
+    path: str, body: bytes, headers: str = "", *, kind: str = "application/json", host: str = "127.0.0.1"
+) -> bytes:
+    """One HTTP/1.1 POST, ready to send; `headers` are whole lines, each with its CRLF; `kind` is the type of the body."""
+    start = f"POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: {kind}\r\n"
     return f"{start}{headers}content-length: {len(body)}\r\n\r\n".encode() + body

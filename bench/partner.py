@@ -91,7 +91,7 @@ class Partner:
         nonce = ""
         for _ in range(2):  # the second time with the nonce that the first was told
             form = {"grant_type": "client_credentials", "scope": "nik.verify", "client_assertion_type": ASSERTION}
-            form["client_assertion"] = self._assertion()
+            form["client_assertion"] = self.assertion()
             answer = httpx.post(url, data=form, headers={"DPoP": self.prover.prove(url, nonce=nonce)}, timeout=30)
             if answer.status_code == httpx.codes.OK:
                 return str(answer.json()["access_token"])
@@ -101,7 +101,8 @@ class Partner:
         msg = f"no token: {answer.status_code} {answer.text}"
         raise RuntimeError(msg)
 
-    def _assertion(self) -> str:
+    def assertion(self) -> str:
+        """A fresh client assertion (RFC 7523), good for a minute."""
         now = int(time.time())
         claims = {"iss": self.client_id, "sub": self.client_id, "aud": self.issuer, "jti": secrets.token_urlsafe(16)}
         payload = json.dumps(claims | {"iat": now, "exp": now + 60}).encode()

@@ -25,7 +25,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from bench import ledger
+from bench import bound, ledger, tokens
 from bench.load import send_all
 from bench.partner import Partner, Prover, proven, question, residents
 from bench.primitive import Floor
@@ -35,6 +35,7 @@ from tests import servers
 SINGLE = "/v1/verifications"
 BATCH = "/v1/verifications/batch"
 BATCH_SIZE = 1000
+GROUPS = ("client", "single", "bound", "tokens", "batch", "ledger")
 PAUSE = 0.3  # between batches, so that the agreed burst of 5,000 a second is not what is measured
 
 
@@ -76,12 +77,12 @@ def build_demo(place: Path, database: str | None) -> Path:
 
 
 @contextlib.contextmanager
-def gateway(demo: Path) -> Iterator[tuple[Partner, int]]:
+def gateway(demo: Path, *, one_core: bool = False) -> Iterator[tuple[Partner, int]]:
     """The gateway of `demo`, served by one worker: a partner of it, and its port."""
     partner = Partner.from_demo(demo)
     port = httpx.URL(partner.base_url).port or 80
     command = [str(Path(sys.executable).with_name("nik-gateway")), "serve", "--config", str(demo / "gateway.toml")]
-    with served(command, port):
+    with served(tokens.on_one_core(command) if one_core else command, port):
         yield partner, port
 
 
@@ -113,6 +114,31 @@ def single_rows(demo: Path, rounds: int, count: int) -> Iterator[Row]:
         plan, requests = handbuilt(Path(stack.enter_context(tempfile.TemporaryDirectory())), people, some)
         few = theirs("bench.handbuilt:app", lambda: requests()[: count // 4], HANDBUILT_PLAN=plan)
         yield Row("single, DPoP, signed : hand-built", *_spread(rounds, ours, few, 5.0))
+
+
+def bound_row(place: Path, rounds: int, count: int) -> Row:
+    """Single verifications under tokens that are bound to a certificate, against the no-op."""
+    with bound.behind_a_proxy(place) as partner, contextlib.ExitStack() as stack:
+        bodies = [json.dumps(question(one, partner.purpose)).encode() for one in residents(place)]
+        some = [bodies[number % len(bodies)] for number in range(count)]
+        other = free_port()
+        stack.enter_context(served(uvicorn("bench.floors:noop", other), other))
+
+        def ours() -> float:
+            return send_all(partner.port, partner.requests(SINGLE, some)).demand(200).rate
+
+        def theirs() -> float:
+            return send_all(other, partner.requests(SINGLE, some)).demand(200).rate
+
+        ours(), theirs()
+        return Row(bound.NAME, *_spread(rounds, ours, theirs, bound.BAR))
+
+
+def token_row(demo: Path, place: Path, rounds: int, count: int) -> Row:
+    """Tokens a core issues, against oidc-provider."""
+    with gateway(demo, one_core=True) as (partner, port), tokens.provider(place) as (client, other):
+        ours, theirs = tokens.rate(partner, port, "/oauth2/token", count), tokens.rate(client, other, "/token", count)
+        return Row(tokens.NAME, *_spread(rounds, ours, theirs, tokens.BAR))
 
 
 def _spread(
@@ -196,21 +222,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.run", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="pairs of measurements for each ratio")
     parser.add_argument("--count", type=int, default=2000, help="single verifications in each measurement")
+    parser.add_argument(
+        "--only", choices=GROUPS, action="append", help="measure these rows alone; may be given more than once"
+    )
     parser.add_argument("--demo", type=Path, help="measure this demo deployment (made with --no-serve) on its database")
     words = parser.parse_args()
-    rows = [client_row(3, words.count)]
+    wanted = set(words.only or GROUPS)
+    rows = [client_row(3, words.count)] if "client" in wanted else []
     with contextlib.ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nik-bench-", dir=servers.open_place())))
         place.chmod(0o711)  # PostgreSQL may run as another user
         demo = words.demo or build_demo(place / "demo", None)
-        rows.extend(single_rows(demo, words.rounds, words.count))
-        rows.append(batch_row(demo, words.rounds, "its database" if words.demo else "SQLite"))
-        if not words.demo:
+        if "single" in wanted:
+            rows.extend(single_rows(demo, words.rounds, words.count))
+        if "bound" in wanted:
+            rows.append(bound_row(place / "demo-tls", words.rounds, words.count))
+        if "tokens" in wanted:
+            (place / "node").mkdir()
+            rows.append(token_row(demo, place / "node", words.rounds, words.count // 2))
+        if "batch" in wanted:
+            rows.append(batch_row(demo, words.rounds, "its database" if words.demo else "SQLite"))
+        if "batch" in wanted and not words.demo:
             postgresql = servers.Postgresql(place / "postgresql", durable=True)
             postgresql.start()
             stack.callback(postgresql.stop)
             rows.append(batch_row(build_demo(place / "demo-postgresql", postgresql.url), words.rounds, "PostgreSQL"))
-    rows.extend(Row(name, *_spread(words.rounds, ours, theirs, bar)) for name, ours, theirs, bar in ledger.measured())
+    if "ledger" in wanted:
+        rows.extend(
+            Row(name, *_spread(words.rounds, ours, theirs, bar)) for name, ours, theirs, bar in ledger.measured()
+        )
     width = max(len(row.name) for row in rows)
     print(f"{'name':{width}} | ratio |  bar | pass | medians")
     for row in rows:
