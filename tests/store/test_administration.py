@@ -99,7 +99,7 @@ def office(database: Database, decider: Decider, fields: dict[str, Any]) -> Offi
 def test_every_call_is_an_act_that_there_is() -> None:
     """The routes that change something and the acts of the store are the same; what names something can be matched."""
     routed = {row.does: row for row in ROWS if not row.reads}
-    own = {"remove_passkey", "end_session"}  # of whoever is logged in: no token can ask for them
+    own = {"remove_passkey", "end_session", "end_other_sessions"}  # of whoever is logged in: no token can ask for them
     assert routed.keys() | own == ACTS.keys()
     named = {name for name, row in routed.items() if "{" in row.path and row.scope != "nik.verify"}
     assert named - MATCHED.keys() == {

@@ -21,6 +21,7 @@ from gateway.verification.seal import Sealed
 from gateway.verification.watching import Watching
 from gateway.web.console.page import Action, Ask, Page, Table
 from gateway.web.console.session import Visit
+from gateway.web.console.words import Words
 from gateway.web.rooms import Rooms
 
 MOST_ROWS = 10_000
@@ -121,7 +122,7 @@ class Desk:
             told = await self.read(visit, ask, parameters, kept)
             if told.problem:
                 break
-            items += items_of(told.document, table)
+            items += items_of(told.document, table, visit.words)
             following = told.document.get("next")
             if not following or "cursor" not in ask.query:
                 break
@@ -134,7 +135,7 @@ class Desk:
         action: Action,
         parameters: Mapping[str, str],
         form: Mapping[str, Sequence[str]],
-        body: Any,
+        body: Any,  # noqa: ANN401  any struct
         match: str,
     ) -> Mapping[str, Any]:
         """Do it; the document of the answer. Raises Turned, Refused."""
@@ -179,12 +180,13 @@ def scope_of(page: Page) -> str:
     return page.asks[0].scope if page.asks else CONSOLE
 
 
-def items_of(document: Mapping[str, Any], table: Table) -> list[Mapping[str, Any]]:
-    """The items of a table."""
+def items_of(document: Mapping[str, Any], table: Table, words: Words) -> list[Mapping[str, Any]]:
+    """The items of a table, with what it tells beside their members."""
     found: Any = document
     for part in table.items.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
-    return list(found or [])
+    more = table.more
+    return [{**item, **more(item, words)} for item in found or []] if more else list(found or [])
 
 
 def changes(before: str, now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -201,7 +203,7 @@ def changes(before: str, now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     ]
 
 
-_OF_THE_READING = {"receipt", "nonce", "entry", "answered_at", "billed", "replay"}
+_OF_THE_READING = {"receipt", "nonce", "entry", "answered_at", "billed", "replay", "suspended_by", "open_sessions"}
 
 
 def seen(document: Mapping[str, Any]) -> str:

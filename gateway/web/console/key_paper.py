@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -49,6 +50,14 @@ def understood(given: Mapping[str, Sequence[str]], words: Words) -> list[tuple[s
     elif not text.startswith(_PEM):
         rows.append(("key.expires", words("key.expires.year")))
     return rows
+
+
+def described(jwk: Mapping[str, Any], words: Words) -> list[tuple[str, object]]:
+    """What a key is that was proposed already, as `understood` tells it."""
+    certificates = jwk.get("x5c")
+    if not certificates:
+        return _of_jwk(dict(jwk))
+    return _of_certificate(x509.load_der_x509_certificate(base64.b64decode(certificates[0])), words)
 
 
 def _of_jwk(jwk: dict[str, Any]) -> list[tuple[str, object]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from gateway.staff.roles import Role
-from gateway.web.console import auditor, engineer, home, me, registrar, traffic
+from gateway.web.console import approver, auditor, engineer, home, me, registrar, staff, traffic
 from gateway.web.console.page import Page
 
 PAGES: tuple[Page, ...] = (
     *home.PAGES,
     *engineer.PAGES,
+    *approver.PAGES,
     *registrar.PAGES,
     *auditor.PAGES,
     *traffic.PAGES,
+    *staff.PAGES,
     *me.PAGES,
 )
 

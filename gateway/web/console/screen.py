@@ -124,7 +124,10 @@ class Screen:
         except (LoggedOut, Turned) as fault:
             return self.turned(visit, fault)
         if action.shows_once:
-            return self._html(visit, "once.html", page=page, action=action, document=document, back=_back(visit))
+            return self._html(
+                visit, "once.html", page=page, action=action, document=document, back=_back(visit),
+                origin=self._rooms.console_origin,
+            )  # fmt: skip
         target = path_of(action.after, document, parameters_of(visit)) if action.after else _back(visit)
         return go(visit, f"{target}?{urlencode({'done': action.act})}")
 
@@ -236,7 +239,7 @@ class Screen:
         problems = {name: one.problem if one else None for name, one in told.items()}
         etags = {name: one.etag if one else "" for name, one in told.items()}
         tables = {
-            table.name: items_of(docs[table.of] or {}, table) if docs.get(table.of) is not None else None
+            table.name: items_of(docs[table.of] or {}, table, visit.words) if docs.get(table.of) is not None else None
             for table in page.tables
         }
         offered = [action for action in page.actions if self._offered(visit, action, docs)]
