@@ -12,6 +12,7 @@ from gateway.errors import Cause
 from gateway.ledger.findings import RULES
 from gateway.partners.agreement import State
 from gateway.partners.approvals import Decision
+from gateway.staff.roles import Role
 from gateway.verification import acts, audit, staff
 from gateway.web.administration import ROWS, VERIFY
 from gateway.web.audit import NDJSON
@@ -47,6 +48,10 @@ _QUERY: Mapping[str, Schema] = {
         "description": "Of each point; an hour by default, 750 points at most.",
     },
     "partner": {"type": "string", "description": "Of this partner alone."},
+    "text": {"type": "string", "maxLength": 200, "description": "With this in the name."},
+    "role": {"enum": [role.value for role in Role]},
+    "due": {"enum": ["yes"], "description": "Certified for 30 days more at most, or no longer; the soonest first."},
+    "order": {"enum": ["newest"], "description": "The newest first."},
     "until": {"type": "string", "description": "Until the end of this day in Asia/Jakarta, or this moment (RFC 3339)."},
 }
 _BODY = (Cause.MALFORMED_REQUEST, Cause.DIGEST_MISMATCH, Cause.BODY_TOO_LARGE, Cause.UNSUPPORTED_MEDIA_TYPE)
