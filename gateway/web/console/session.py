@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -26,6 +27,7 @@ START, LOGIN = "/console", "/console/login"
 _YEAR = 31_536_000
 MOST_FIELDS = 2_000  # of one form: an agreement has many
 THEMES = ("light", "dark")
+_ELSEWHERE = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)  # what a browser resolves to another path
 Asked = Request[Any, Any, Any]
 
 
@@ -155,5 +157,5 @@ def safe_next(text: str) -> str:
     """Where to go after login: a path of the console, or its start."""
     parts = urlsplit(text)
     plain = not parts.scheme and not parts.netloc and "\\" not in text and text.isprintable()
-    own = parts.path == "/console" or parts.path.startswith("/console/")
+    own = (parts.path == "/console" or parts.path.startswith("/console/")) and not _ELSEWHERE.search(parts.path)
     return text if plain and own and not parts.path.startswith(LOGIN) else START

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -14,11 +15,13 @@ import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy import select, update
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
-from deployment import CLOCK, ENTROPY, Deployment
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
 
 from console_walk import give_authenticator
+from deployment import CLOCK, ENTROPY, Deployment
+from visitor import Visitor
 
 from gateway.config import read
 from gateway.policy.decide import Decider
@@ -26,6 +29,7 @@ from gateway.policy.policies import load
 from gateway.staff.roles import OF_PARTNERS, Role
 from gateway.store.administration import do
 from gateway.store.engine import Database
+from gateway.store.tables import ledger_entries
 from gateway.verification.acts import Act, Nothing, Seen
 from gateway.verification.staff import NewMember
 
@@ -85,6 +89,31 @@ class House:
         proposed = self.act("propose_member", {}, body, "Demo Registrar")
         made = self.act("approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Demo Approver")
         return str(self.act("invite_member", {"id": made["member"]}, Nothing(), "Demo Registrar")["token"])
+
+    def visitor(self, person: str, *roles: Role, partner: str = "", address: str = "127.0.0.1") -> Visitor:
+        """A new member who is logged in, by HTTP alone."""
+        made = Visitor(self.origin, address)
+        reply = made.enrol(self.invite(person, *roles, partner=partner))
+        assert reply.status_code == httpx.codes.OK, reply.text
+        return made
+
+    def sealed(self, after: int = -1) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """(leaf with its `index`, private part) of every entry after this one, in order."""
+        rows = select(ledger_entries).where(ledger_entries.c.leaf_index > after).order_by(ledger_entries.c.leaf_index)
+        with self._database.reading() as connection:
+            return [
+                (json.loads(row.leaf) | {"index": row.leaf_index}, json.loads(row.private[32:]))
+                for row in connection.execute(rows)
+            ]
+
+    def newest(self) -> int:
+        """The index of the newest entry."""
+        return int(self.sealed(-1)[-1][0]["index"])
+
+    def change(self, table: Any, where: Any, **values: Any) -> None:
+        """Rows of a table as if time had passed."""
+        with self._database.sealing() as (connection, _):
+            connection.execute(update(table).where(where).values(**values))
 
     def close(self) -> None:
         self._database.close()
