@@ -1,4 +1,4 @@
-"""What does an auditor see and do? The ledger and its proofs, findings, a resident's track record, incidents, assignments."""
+"""What does an auditor see and do? The ledger and its proofs, findings, samples, exports; and who gives assignments."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ from typing import Any
 from gateway.ledger.entry import KINDS
 from gateway.ledger.findings import RULES
 from gateway.verification import audit
-from gateway.web.console.countdown import ago, countdown
-from gateway.web.console.page import APPROVER, AUDITOR, PAGED, REGISTRAR, Action, Ask, Column, Field, Page, Table
+from gateway.web.console import residents
+from gateway.web.console.countdown import ago
+from gateway.web.console.page import (
+    APPROVER,
+    AUDITOR,
+    PAGED,
+    REGISTRAR,
+    Action,
+    Ask,
+    Column,
+    Field,
+    Page,
+    Table,
+)
 from gateway.web.console.session import Visit
 
 Documents = Mapping[str, Any]
@@ -18,8 +30,6 @@ READ, NOTE, SEE, WRITE = "audit.read", "audit.note", "partners.read", "partners.
 STATES = ("open", "examining", "confirmed", "dismissed")
 _OWN = frozenset({AUDITOR})
 _PARTNERS = frozenset({REGISTRAR, APPROVER})
-_INCIDENTS = frozenset({AUDITOR, REGISTRAR, APPROVER})
-_RECORDS = frozenset({AUDITOR, REGISTRAR})
 _SPAN = (Field("since", "day", required=False), Field("until", "day", required=False))
 _FILTERS = (
     Field("partner", required=False),
@@ -58,19 +68,6 @@ def _entry(docs: Documents, _: Visit, __: int) -> Documents:
         for name, held in private.items()
     ]
     return {"leaf": json.loads(entry["leaf"]), "private": sorted(texts)}
-
-
-def _request(docs: Documents, visit: Visit, now: int) -> Documents:
-    """The clock, when the sheet was made, and the purposes that may be withheld."""
-    held = docs["request"]
-    clock = countdown(held["opened_at"], held["due_at"], held["closed_at"], now, visit.words)
-    asked = {each["purpose"] for each in held.get("entries", []) if each["purpose"]}
-    return {"clock": clock, "now": visit.words.instant(now), "purposes": sorted(asked)}
-
-
-def _incident(docs: Documents, visit: Visit, now: int) -> Documents:
-    held = docs["incident"]
-    return {"clock": countdown(held["recorded_at"], held["notice_due_at"], held["notified_at"], now, visit.words)}
 
 
 def _checkpoint(docs: Documents, visit: Visit, now: int) -> Documents:
@@ -183,163 +180,7 @@ PAGES: tuple[Page, ...] = (
         files={"part": "application/x-ndjson"},
         template="export.html",
     ),
-    Page(
-        name="requests",
-        path="/console/access-requests",
-        roles=_OWN,
-        menu=True,
-        asks=(Ask("requests", "access_requests", READ, query=PAGED),),
-        tables=(
-            Table(
-                "requests",
-                "requests",
-                (
-                    Column("reference", "code", link="/console/access-requests/{id}"),
-                    Column("state", "state"),
-                    Column("opened_at", "time"),
-                    Column("due_at", "time"),
-                    Column("closed_at", "time"),
-                    Column("late", "yes"),
-                ),
-            ),
-        ),
-        actions=(
-            Action(
-                "open_access_request",
-                _OWN,
-                READ,
-                audit.NewAccessRequest,
-                (Field("nik", "nik"), Field("reference")),
-                after="/console/access-requests/{id}",
-            ),
-        ),
-    ),
-    Page(
-        name="request",
-        path="/console/access-requests/{id}",
-        roles=_OWN,
-        parent="requests",
-        asks=(Ask("request", "access_request", READ, path={"id": "id"}, query=PAGED),),
-        tables=(
-            Table(
-                "record",
-                "request",
-                (Column("at", "time"), Column("by"), Column("purpose", "choice"), Column("answered", "yes")),
-                items="entries",
-            ),
-        ),
-        actions=(
-            Action(
-                "withhold",
-                _OWN,
-                READ,
-                audit.Withholding,
-                (Field("entry", "fixed", required=False), Field("purpose", "fixed", required=False), Field("basis")),
-                path={"id": "id"},
-                when={"state": "open"},
-            ),
-            Action(
-                "close_access_request",
-                _OWN,
-                READ,
-                audit.Closing,
-                (Field("outcome", "choice", choices=("delivered", "withdrawn")),),
-                path={"id": "id"},
-                grave=True,
-                when={"state": "open"},
-            ),
-        ),
-        template="request.html",
-        made=_request,
-    ),
-    Page(
-        name="record",
-        path="/console/access-requests/{id}/print",
-        roles=_OWN,
-        parent="requests",
-        asks=(Ask("request", "access_request", READ, path={"id": "id"}, query=("cursor",), fixed={"limit": "200"}),),
-        tables=(
-            Table(
-                "record_print",
-                "request",
-                (Column("at", "time"), Column("by"), Column("purpose", "choice"), Column("answered", "yes")),
-                items="entries",
-            ),
-        ),
-        template="record.html",
-        made=_request,
-    ),
-    Page(
-        name="incidents",
-        path="/console/incidents",
-        roles=_INCIDENTS,
-        menu=True,
-        asks=(Ask("incidents", "incidents", NOTE, query=PAGED, also=SEE),),
-        tables=(
-            Table(
-                "incidents",
-                "incidents",
-                (
-                    Column("description", link="/console/incidents/{id}"),
-                    Column("partners", "codes"),
-                    Column("affected", "number"),
-                    Column("recorded_at", "time"),
-                    Column("notice_due_at", "time"),
-                    Column("notified_at", "time"),
-                ),
-            ),
-        ),
-        actions=(
-            Action(
-                "record_incident",
-                _RECORDS,
-                NOTE,
-                audit.NewIncident,
-                (
-                    Field("description", "area"),
-                    Field("since", "day"),
-                    Field("until", "day"),
-                    Field("partners", "names"),
-                ),
-                after="/console/incidents/{id}",
-                also=WRITE,
-            ),
-        ),
-    ),
-    Page(
-        name="incident",
-        path="/console/incidents/{id}",
-        roles=_INCIDENTS,
-        parent="incidents",
-        asks=(Ask("incident", "incident", NOTE, path={"id": "id"}, also=SEE),),
-        facts=(
-            Column("description"),
-            Column("partners", "codes"),
-            Column("since", "time"),
-            Column("until", "time", label="before"),
-            Column("affected", "number"),
-            Column("recorded_by"),
-            Column("recorded_at", "time"),
-            Column("notice_due_at", "time"),
-            Column("notified_at", "time"),
-            Column("notice"),
-        ),
-        actions=(
-            Action(
-                "note_notice",
-                _RECORDS,
-                NOTE,
-                audit.Notice,
-                (Field("reference"),),
-                path={"id": "id"},
-                watch="incident",
-                when={"notified_at": None},
-                also=WRITE,
-            ),
-        ),
-        template="incident.html",
-        made=_incident,
-    ),
+    *residents.PAGES,
     Page(
         name="checkpoint",
         path="/console/checkpoint",

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from deployment import Line, Partner
+from deployment import HOUSE, Line, Partner
 
 from gateway.clock import DAY, HOUR, SECOND, rfc3339_seconds
 from gateway.ledger.entry import Kind
@@ -224,6 +224,11 @@ def other(text: str) -> str:
     return ("B" if text[0] == "A" else "A") + text[1:]
 
 
+def url_safe(text: str) -> str:
+    """The base64url without padding of what is base64."""
+    return text.replace("+", "-").replace("/", "_").rstrip("=")
+
+
 def given(name: str) -> re.Pattern[str]:
     """Where a page holds what its checker is given."""
     return re.compile(rf'(data-given="{name}">)([^<]+)')
@@ -251,7 +256,7 @@ def test_what_a_browser_proves_is_what_the_program_proves(read, answered) -> Non
     """The page's receipt holds in the gateway's own checker, and is the same proof that the browser was given."""
     page = read(answered).text
     receipt = Receipt.parse(unquote(re.search(r'href="data:text/plain;charset=utf-8,([^"]+)"', page).group(1)))
-    hashes = [re.sub(r"=*$", "", base64.urlsafe_b64encode(one).decode()) for one in receipt.path]
+    hashes = [url_safe(base64.b64encode(one).decode()) for one in receipt.path]
     assert [match[1] for match in given("hash").findall(page)] == hashes
 
 
@@ -346,6 +351,43 @@ def test_an_entry_that_no_checkpoint_covers_yet_says_so(console, auditor, answer
     tab.goto(console.origin + answered)
     assert tab.locator("[data-proof]").count() == 0
     assert faults == []
+    tab.close()
+
+
+def test_the_script_and_the_checker_agree_on_the_vectors(console, auditor) -> None:
+    """proof.js finds the leaf hashes, roots, proofs, signature and cosignature of checker/vectors.json as the checker does."""
+    vectors = json.loads((HOUSE / "checker" / "vectors.json").read_text("utf-8"))
+    tab = auditor.open(console.origin + "/console/me")
+    told = tab.evaluate(
+        """async ([url, vectors]) => {
+            const proof = await import(url);
+            const leaves = vectors.leaves.map((one) => new TextEncoder().encode(one.leaf));
+            const hashes = await Promise.all(leaves.map(proof.leafHash));
+            const roots = [];
+            for (const { index, size, path } of vectors.inclusion) {
+                const steps = await proof.climb(hashes[index], index, size, path.map(proof.bytesOf));
+                roots.push(proof.textOf(steps.length ? steps.at(-1).node : hashes[index]));
+            }
+            const faults = [];
+            for (const { index, size, path } of vectors.inclusion)
+                for (const wrong of [path.slice(1), [...path, vectors.roots[1]]])
+                    if (wrong.length !== path.length)
+                        await proof
+                            .climb(hashes[index], index, size, wrong.map(proof.bytesOf))
+                            .catch((one) => faults.push(one.word));
+            const note = proof.parseNote(vectors.checkpoint);
+            const keys = await Promise.all([vectors.vkey, vectors.witness].map(proof.parseKey));
+            const signers = await proof.signedBy(note, keys);
+            return [hashes.map(proof.textOf), roots, faults, proof.textOf(note.root), signers.map((one) => one.type)];
+        }""",
+        [f"{console.origin}/console/static/proof.js", vectors],
+    )
+    plain = [one["hash"] for one in vectors["leaves"]]
+    assert [url_safe(one) for one in plain] == told[0]
+    assert [url_safe(vectors["roots"][one["size"]]) for one in vectors["inclusion"]] == told[1]
+    assert set(told[2]) == {"length"}
+    assert told[3] == url_safe(vectors["roots"][-1])
+    assert told[4] == [1, 4]
     tab.close()
 
 
@@ -495,10 +537,16 @@ def test_a_resident_is_told_who_asked(read, post_of, resident, request_path) -> 
         assert resident["nik"] not in text
 
 
-def test_a_request_is_there_for_its_own_officer_alone(http_of, request_path) -> None:
-    """Other roles may not open it, and it is linked from the officer's list."""
+def test_a_request_is_there_for_its_own_officer_alone(http_of, post_of, resident, request_path) -> None:
+    """An operator of a regency office opens requests as well, and sees none of an auditor's; other roles may not at all."""
     assert http_of(Role.REGISTRAR).get(request_path).status_code == 403
     assert request_path in http_of(Role.AUDITOR).get("/console/access-requests").text
+    assert http_of(Role.REGENCY_OPERATOR).get(request_path).status_code == 404
+    fields = {"nik": resident["nik"], "reference": "LOKET/8-2026"}
+    made = post_of(Role.REGENCY_OPERATOR, "/console/access-requests/do/open_access_request", fields)
+    own = made.headers["location"].partition("?")[0]
+    assert "BPJS Kesehatan" in http_of(Role.REGENCY_OPERATOR).get(own).text
+    assert http_of(Role.AUDITOR).get(own).status_code == 404
 
 
 # ------------------------------------------------------------------------------------------------- incidents
