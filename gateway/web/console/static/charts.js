@@ -6,7 +6,7 @@ const ZONE = "Asia/Jakarta";
 const IDLE = 15 * 60_000; // without a key or a pointer nobody looks: the session shall be able to end by itself
 const DASHES = [[], [7, 4], [2, 3], [10, 4, 2, 4]];
 const count = new Intl.NumberFormat(language);
-const when = (options) => new Intl.DateTimeFormat(language, { timeZone: ZONE, ...options });
+const when = (options) => new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { timeZone: ZONE, ...options });
 const clock = when({ hour: "2-digit", minute: "2-digit" });
 const second = when({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = when({ day: "numeric", month: "short" });
@@ -35,10 +35,11 @@ class Chart {
     this.series.setAttribute("aria-labelledby", figure.getAttribute("aria-labelledby"));
     this.plot = document.createElement("div");
     this.plot.className = "plot";
-    this.at = document.createElement("p");
+    this.at = document.createElement("span");
     this.at.className = "at";
-    figure.append(this.series, this.plot, this.at);
+    figure.append(this.series, this.plot);
     this.buttons = this.names.map((name, index) => this.button(name, index));
+    this.series.append(this.at);
     this.renew();
     new ResizeObserver(() => this.fit()).observe(this.plot);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
