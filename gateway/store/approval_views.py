@@ -86,7 +86,7 @@ def last_suspension(connection: Connection, approval: Approval, most: int) -> di
         of_member = leaf["kind"] == Kind.STAFF
         if private.get("change") == "suspend" and about == (approval.agreement or sought) and of_member == bool(member):
             found = {
-                "reason": private.get("reason") or None, "person": private.get("person") or None,
+                "reason": private.get("reason") or None, "person": private.get("person") or leaf["actor"],
                 "purpose": private.get("of") or None, "at": rfc3339_seconds(at),
             }  # fmt: skip
     return found

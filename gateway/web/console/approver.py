@@ -29,11 +29,13 @@ from gateway.web.console.words import Words
 
 READ, WRITE, APPROVE = "partners.read", "partners.write", "partners.approve"
 KINDS = tuple(kind.value for kind in Widening)
+HOUSE = "dukcapil"
+"""Whom credentials, people and assignments of the house belong to."""
 ABOUT_PEOPLE = frozenset({"member", "recovery", "administrator", "assignment"})
 _READERS = frozenset({REGISTRAR, APPROVER, KEY_OFFICER})
 _APPROVERS = frozenset({APPROVER})
 _PROPOSERS = frozenset({REGISTRAR, KEY_OFFICER})
-_HIDDEN = frozenset({"jwk", "member", "of"})
+_HIDDEN = frozenset({"jwk", "member", "of", "agreement", "version", "partner"})
 """Members of a subject that are told in other words, or by others."""
 _FILTERS = (Field("kind", "choice", choices=KINDS, required=False), Field("partner", required=False))
 Item = Mapping[str, Any]
@@ -75,14 +77,15 @@ def _said(slugs: Iterable[str], words: Words) -> str:
 
 
 def _more(item: Item, words: Words) -> Item:
-    return {"what": what(item, words)}
+    house = {"partner_name": words("proposal.house")} if item["partner"] == HOUSE else {}
+    return {"what": what(item, words), **house}
 
 
 def facts(approval: Item, words: Words) -> list[Fact]:
     """What is to be looked at, under its headings."""
     subject, about = approval["subject"], approval["about"]
     found: list[Fact] = []
-    if approval["partner_name"] and not about.get("person"):
+    if approval["partner_name"] and approval["partner"] != HOUSE:
         found.append((words("proposal.partner"), approval["partner_name"], False))
     if approval["agreement"]:
         found.append((words("proposal.agreement"), approval["agreement"], True))

@@ -24,8 +24,22 @@ _TONES = {
         "paid",
         "confirmed",
         "verified",
+        "valid",
+        "current_yes",
     ),
-    "wait": ("draft", "proposed", "waiting", "invited", "pending", "examining", "open", "not_yet", "expiring", "stale"),
+    "wait": (
+        "draft",
+        "proposed",
+        "waiting",
+        "invited",
+        "pending",
+        "examining",
+        "open",
+        "not_yet",
+        "expiring",
+        "stale",
+        "due",
+    ),
     "bad": (
         "suspended",
         "suspended_yes",
@@ -36,6 +50,7 @@ _TONES = {
         "blocked",
         "overdue",
         "failed",
+        "lapsed",
     ),
 }
 _TONE_OF = {slug: tone for tone, slugs in _TONES.items() for slug in slugs}

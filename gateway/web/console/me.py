@@ -1,9 +1,34 @@
-"""What does everybody see of themselves? Passkeys, sessions, roles and certification."""
+"""What does everybody see of themselves? Passkeys, sessions, roles and certification, language and appearance."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.clock import DAY
 from gateway.staff.roles import CONSOLE
 from gateway.web.console.page import EVERYBODY, Action, Ask, Column, Field, Page, Table
+from gateway.web.console.session import THEMES, Visit
+
+SOON = 30
+"""Days before the end of a certification from which on it is said aloud."""
+_SESSION = (Field("session", "hidden"),)
+_NAMED = {"session": "field:session"}
+
+
+def _made(docs: Mapping[str, Any], visit: Visit, now: int) -> Mapping[str, Any]:
+    """Days of the certification that are left, what the session began with, and what appearances there are."""
+    me = docs["me"]
+    days = max(0, (visit.member.certified_until - now) // DAY)
+    return {
+        "days": days,
+        "soon": days <= SOON and not visit.member.lapsed,
+        "alone": len(me["passkeys"]) == 1,
+        "others": len(me["sessions"]) > 1,
+        "current": next((each["id"] for each in me["sessions"] if each["current"]), ""),
+        "themes": (*THEMES, "auto"),
+    }
+
 
 PAGES = (
     Page(
@@ -25,8 +50,9 @@ PAGES = (
                 (
                     Column("began_at", "time"),
                     Column("seen_at", "time"),
+                    Column("expires", "time"),
                     Column("address", "code"),
-                    Column("current", "yes"),
+                    Column("current", "state"),
                 ),
                 items="sessions",
             ),
@@ -40,13 +66,9 @@ PAGES = (
                 path={"passkey": "field:passkey"},
                 grave=True,
             ),
-            Action(
-                "end_session",
-                EVERYBODY,
-                CONSOLE,
-                fields=(Field("session", "hidden"),),
-                path={"session": "field:session"},
-            ),
+            Action("end_session", EVERYBODY, CONSOLE, fields=_SESSION, path=_NAMED),
+            Action("end_other_sessions", EVERYBODY, CONSOLE, fields=_SESSION, path=_NAMED),
         ),
+        made=_made,
     ),
 )
