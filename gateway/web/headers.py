@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from gateway.allowance.account import Reading
@@ -106,6 +107,11 @@ def address(peer: str, headers: Headers, proxies: Sequence[IPv4Network | IPv6Net
 
 def is_listed(text: str, proxies: Sequence[IPv4Network | IPv6Network]) -> bool:
     """Whether an address is one of the listed proxies'."""
+    return _is_listed(text, tuple(proxies))
+
+
+@lru_cache(10_000)
+def _is_listed(text: str, proxies: tuple[IPv4Network | IPv6Network, ...]) -> bool:
     found = ip_address(text)
     return any(found in network for network in proxies)
 
