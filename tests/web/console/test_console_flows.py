@@ -31,7 +31,7 @@ def test_a_partner_is_registered_and_suspended_without_script(console, browser, 
     tab = context.new_page()
     tab.goto(f"{console.origin}/console/partners/{id}")
     tab.get_by_role("button", name="Suspend the partner").or_(
-        tab.get_by_role("button", name="Tangguhkan mitra")
+        tab.get_by_role("button", name="Tangguhkan lembaga")
     ).click()
     tab.locator("select").select_option("incident")
     tab.locator("button.grave[type=submit]").click()
