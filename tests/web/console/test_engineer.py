@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,10 @@ def test_the_example_command_can_be_run(console, engineer) -> None:
     resident = console.deployment.active[0]
     profile = str(console.deployment.directory / "partners" / "bpjs" / "profile.toml")
     words = [profile if each == "profile.toml" else each for each in words[2:]]
-    words = [f"{each.partition('=')[0]}={resident['claims'][each.partition('=')[0]]}" if "=" in each else each for each in words]
+    words = [
+        f"{each.partition('=')[0]}={resident['claims'][each.partition('=')[0]]}" if "=" in each else each
+        for each in words
+    ]
     done = CliRunner().invoke(verify, [*words, "--json"], input=resident["nik"])
     assert done.exit_code == 0, done.output
 
@@ -192,7 +195,9 @@ def test_a_key_is_rotated_as_the_page_says(console, engineer, tmp_path, monkeypa
     old = json.loads((console.deployment.directory / "partners" / "bpjs" / "key.jwk").read_text())
     with httpx.Client(base_url=f"http://127.0.0.1:{console.deployment.port}") as http:
         issuer = http.get("/.well-known/oauth-authorization-server").json()["issuer"]
-        done = Partner(issuer, "bpjs", old, http).call("POST", "/v1/keys", json.loads(Path("rotation.json").read_text()))
+        done = Partner(issuer, "bpjs", old, http).call(
+            "POST", "/v1/keys", json.loads(Path("rotation.json").read_text())
+        )
         assert done.status_code == 201, done.text
         new = json.loads(Path("new.jwk").read_text())
         shown = engineer.get("/console/own/keys").text
@@ -215,7 +220,7 @@ def test_the_quota_renews_itself(console, client, page_of) -> None:
     tab.close()
 
 
-def test_every_page_says_what_to_do_where_there_is_nothing(console, engineer) -> None:
+def test_every_page_says_what_to_do_where_there_is_nothing(engineer) -> None:
     """A day without answers, and days that are not complete yet."""
     yesterday = (datetime.now(UTC) + timedelta(hours=7) - timedelta(days=1)).date().isoformat()
     assert "tidak ada yang ditagih" in engineer.get(f"/console/own/statements/{yesterday}").text
@@ -234,5 +239,3 @@ def test_receipts_are_explained_with_commands_that_exist(engineer) -> None:
         _, _, name, *words = shlex.split(line)
         known = {option for each in receipt.commands[name].params for option in each.opts}
         assert {each for each in words if each.startswith("--")} <= known
-
-
