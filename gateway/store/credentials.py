@@ -15,9 +15,11 @@ from typing import Any
 
 import msgspec
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.errors import JoseError
-from joserfc.jwk import import_key
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 from sqlalchemy import Connection, delete, select, update
 
 from gateway.clock import DAY, SECOND, jakarta_midnight, rfc3339_seconds
@@ -85,7 +87,15 @@ def read_certificate(pem: str) -> tuple[dict[str, Any], int]:
         certificate = x509.load_pem_x509_certificate(pem.encode())
         der = certificate.public_bytes(Encoding.DER)
         spki = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        jwk: dict[str, Any] = dict(import_key(spki).as_dict(private=False))
+        public = certificate.public_key()
+        kind = (
+            RSAKey
+            if isinstance(public, RSAPublicKey)
+            else ECKey
+            if isinstance(public, EllipticCurvePublicKey)
+            else OKPKey
+        )
+        jwk: dict[str, Any] = dict(kind.import_key(spki).as_dict(private=False))
     except (ValueError, TypeError, JoseError) as fault:
         raise Refused(Cause.MALFORMED_REQUEST, members=["certificate"]) from fault
     thumbprint = b64u(sha256(der).digest())

@@ -30,7 +30,8 @@ from gateway.staff.roles import OF_PARTNERS, Role
 from gateway.store.administration import do
 from gateway.store.engine import Database
 from gateway.store.tables import ledger_entries
-from gateway.verification.acts import Act, Nothing, Seen
+from gateway.store.views import Sight, show
+from gateway.verification.acts import Act, Nothing, Seen, View
 from gateway.verification.staff import NewMember
 
 CHROMIUM = "/usr/bin/chromium"
@@ -81,6 +82,12 @@ class House:
         """What an act of somebody else answers, sealed as it is everywhere."""
         (deed,) = do(self._database, ENTROPY, self._decider, [Act(name, path, body, person)])
         return dict(deed.answer)
+
+    def view(self, name: str, **path: str) -> dict[str, Any]:
+        """What a view shows now, without an entry."""
+        with self._database.reading() as connection:
+            purposes = self._decider.policies.purposes
+            return dict(show(Sight(connection, CLOCK.now(), purposes, self._decider), View(name, path)).document)
 
     def invite(self, person: str, *roles: Role, partner: str = "") -> str:
         """Propose, approve and invite a person: the token of the one-time link."""
@@ -168,6 +175,21 @@ def page_of(console: House, browser: Browser) -> Iterator[Callable[[Role], Enter
 
     yield entered
     for each in known.values():
+        each.context.close()
+
+
+@pytest.fixture
+def newcomer(console: House, browser: Browser) -> Iterator[Callable[..., Entered]]:
+    """(name, role, …) → somebody who has just enrolled, for one test, whose pages are Indonesian."""
+    known: list[Entered] = []
+
+    def entered(person: str, *roles: Role) -> Entered:
+        made = enrol(console, browser, console.invite(person, *roles), roles[0], person)
+        known.append(made)
+        return made
+
+    yield entered
+    for each in known:
         each.context.close()
 
 
