@@ -112,7 +112,7 @@ def _shown(column: Column, value: Any, words: Words) -> Markup:  # noqa: ANN401,
         case "yes":
             return escape(words("yes" if value else "no"))
         case "codes":
-            return Markup(", ").join(Markup("<code>{}</code>").format(each) for each in value)
+            return Markup(" ").join(Markup("<code>{}</code>").format(each) for each in value)
         case "list":
             return Markup(", ").join(escape(words.choice(each)) for each in value)
         case _:
