@@ -63,11 +63,13 @@ def _entry(docs: Documents, _: Visit, __: int) -> Documents:
     """The leaf's members, and those of the private part as texts."""
     entry = docs["entry"]
     private = entry["private"] or {}
-    texts = [
-        (name, held if isinstance(held, str) else json.dumps(held, ensure_ascii=False))
-        for name, held in private.items()
-    ]
-    return {"leaf": json.loads(entry["leaf"]), "private": sorted(texts)}
+    return {"leaf": json.loads(entry["leaf"]), "private": [(name, _text(private[name])) for name in sorted(private)]}
+
+
+def _text(held: Any) -> str:  # noqa: ANN401  any JSON
+    if isinstance(held, list) and all(isinstance(each, str) for each in held):
+        return ", ".join(held)
+    return held if isinstance(held, str) else json.dumps(held, ensure_ascii=False)
 
 
 def _checkpoint(docs: Documents, visit: Visit, now: int) -> Documents:

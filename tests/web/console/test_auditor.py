@@ -91,7 +91,7 @@ def answered(read) -> str:
 # ----------------------------------------------------------------------------------------------- assignments
 
 
-def test_without_an_assignment_every_page_says_who_can_give_one(console, read, http_of) -> None:
+def test_without_an_assignment_every_page_says_who_can_give_one(console, resident, read, http_of, post_of) -> None:
     """Once the assignments are taken back no entry is shown, and each page names who proposes one and who approves it."""
     listed = http_of(Role.REGISTRAR).get("/console/assignments").text
     person = re.search(r'<li class="who"><a[^>]*>([^<]+)', read("/console/me").text).group(1)
@@ -103,6 +103,10 @@ def test_without_an_assignment_every_page_says_who_can_give_one(console, read, h
         assert "Anda tidak memiliki penugasan yang berlaku" in reply.text
         assert "Petugas pendaftaran mengajukan penugasan" in reply.text
         assert "<table" not in reply.text
+    refused = post_of(Role.AUDITOR, "/console/who-asked", {"nik": resident["nik"]})
+    assert refused.status_code == 403
+    assert "Mintalah petugas pendaftaran" in refused.text
+    assert resident["nik"] not in refused.text
     assign(console, person, PARTNERS)
     assert "<table" in read("/console/ledger").text
 
