@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.partners.agreement import Agreement, Disclosure, Limits, PurposeTerms, State
-from gateway.partners.document import digest_of, from_document, to_document
-from gateway.partners.purposes import DEMANDS, LEGAL_BASES, TIER_1, TIER_2
+from gateway.partners.document import digest_of, from_document, to_document, written_fields
+from gateway.partners.lifecycle import examine
+from gateway.partners.purposes import DEMANDS, LEGAL_BASES, TIER_1, TIER_2, PurposeCatalogue
+from gateway.partners.terms import PartnerEntry
 
 _WORDS = st.text(max_size=12)
 _WHOLE = st.integers(min_value=0, max_value=2**53)
@@ -83,3 +85,14 @@ def test_incomplete_document_is_refused(member: str, agreement: Agreement) -> No
     del document[member]
     with pytest.raises(KeyError):
         from_document(document)
+
+
+def test_next_version_starts_from_the_same_fields(agreement: Agreement, catalogue: PurposeCatalogue) -> None:
+    """The fields written of an agreement read as the very agreement, to the digest."""
+    fields = written_fields(to_document(agreement))
+    held = agreement.fields["partner"]
+    assert isinstance(held, dict)
+    partner = PartnerEntry(agreement.partner, held["name"], held["class"], held["exemption"])
+    read = examine(fields, partner, agreement.id, agreement.version, catalogue, None)
+    assert (read.missing, read.faults) == ((), ())
+    assert read.digest == digest_of(agreement)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.partners.purposes import TIER_2
@@ -21,11 +21,12 @@ class Lack:
     label: str
     text: str
     missing: bool
+    section: str = ""
 
     @property
     def id(self) -> str:
-        """Where the page shows it."""
-        return id_of(self.name)
+        """Where the page shows it; of a whole table that is its section."""
+        return id_of(f"section.{self.section}" if self.section else self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,18 @@ def sheet(
         told.setdefault(lack.name, []).append(lack)
     maker = _Maker(fields, told, catalogue, words)
     sections = tuple(maker.section(section.name, section.parts) for section in SECTIONS)
-    return Sheet(sections, lacks, tuple(lack for lack in lacks if lack.name not in maker.placed))
+    placed = tuple(
+        lack if lack.name in maker.placed else replace(lack, section=_section_of(lack.name)) for lack in lacks
+    )
+    elsewhere = tuple(lack for lack in placed if lack.name not in maker.placed and not lack.section)
+    return Sheet(sections, placed, elsewhere)
+
+
+def _section_of(name: str) -> str:
+    """The section in which a table stands that the form shows by its fields; empty for one that it does not show."""
+    return next(
+        (one.name for one in SECTIONS if name and any(part.path.startswith(f"{name}.") for part in one.parts)), ""
+    )
 
 
 class _Maker:
@@ -246,7 +258,9 @@ class _Maker:
 
     @staticmethod
     def _claims(entry: Entry, row: Any, purpose: Mapping[str, Any]) -> tuple[Claim, ...]:  # noqa: ANN401  any JSON
-        decide, inform = (at(row, kind) if isinstance(at(row, kind), list) else [] for kind in ("decide", "inform"))
+        # A purpose that names no deciding elements has those of the closed list.
+        held = {"decide": purpose.get("decide", []), **(row if isinstance(row, Mapping) else {})}
+        decide, inform = (held[kind] if isinstance(held.get(kind), list) else [] for kind in ("decide", "inform"))
         allowed = {*purpose.get("decide", ()), *purpose.get("inform", ())} if purpose else set(entry.choices)
         return tuple(
             Claim(claim, "decide" if claim in decide else "inform" if claim in inform else "", claim in TIER_2, claim in allowed)
