@@ -63,6 +63,7 @@ def kid_of(partner: Partner) -> str:
     return str(json.loads(path.read_text())["kid"])
 
 
+@pytest.mark.timeout(300)
 def test_what_was_taken_away_stays_away(node: Deployment) -> None:
     """A revoked token, a suspended client's and a removed key's: refused by every worker before and after a restart."""
     node.start()
@@ -127,6 +128,7 @@ async def _rekey_under_load(node: Deployment, partner: Partner) -> tuple[list[Re
     return seen, json.loads(printed)
 
 
+@pytest.mark.timeout(300)
 def test_the_register_comes_under_new_keys_while_it_is_read(node: Deployment) -> None:
     """Everybody is found all the while; then the old keys go, and a repeat of before still gets its answer."""
     node.start()
