@@ -358,6 +358,27 @@ def test_an_entry_that_no_checkpoint_covers_yet_says_so(console, auditor, answer
     tab.close()
 
 
+def test_cosignatures_of_witnesses_are_verified(console, auditor) -> None:
+    """The checkpoint of the vectors, with its witness: both signatures are shown good; another signature of it is refused."""
+    vectors = json.loads((HOUSE / "checker" / "vectors.json").read_text("utf-8"))
+    made = Meddling(auditor, f"{console.origin}/console/checkpoint")
+    made.keys = vectors["vkey"] + "\n"
+    witness = f'<code hidden data-given="witness">{vectors["witness"]}</code></section>'
+    note = vectors["checkpoint"]
+
+    def change(text: str) -> str:
+        return given("checkpoint").sub(lambda found: found[1] + note, text).replace("</section>", witness, 1)
+
+    made.change = change
+    assert made.verdict()[0] == "good"
+    assert "Saksi witness.example/w1 ikut menandatangani" in made.tab.locator(".climb").inner_text()
+    note = re.sub(r"(— witness\S+ \S{40})(.)", lambda found: found[1] + other(found[2]), note)
+    state, said = made.verdict()
+    assert state == "bad"
+    assert "Tanda tangan checkpoint salah" in said
+    made.tab.close()
+
+
 def test_the_script_and_the_checker_agree_on_the_vectors(console, auditor) -> None:
     """proof.js finds the leaf hashes, roots, proofs, signature and cosignature of checker/vectors.json as the checker does."""
     vectors = json.loads((HOUSE / "checker" / "vectors.json").read_text("utf-8"))
@@ -490,6 +511,19 @@ def test_who_asked_leaves_no_nik_behind(console, auditor, resident) -> None:
     assert tab.evaluate("JSON.stringify([location.href, history.state])").count(resident["nik"]) == 0
     assert tab.get_by_label("NIK", exact=True).input_value() == ""
     tab.close()
+
+
+def test_who_asked_goes_on_where_it_left_off(post_of, resident) -> None:
+    """The next page wants the NIK again, and continues behind the last entry that was shown."""
+    path = "/console/who-asked"
+    first = post_of(Role.AUDITOR, path, {"nik": resident["nik"], "limit": "2"}).text
+    assert "Ketik NIK yang sama sekali lagi" in first
+    cursor = re.search(r'name="cursor" value="([0-9]+)"', first).group(1)
+    second = post_of(Role.AUDITOR, path, {"nik": resident["nik"], "limit": "2", "cursor": cursor}).text
+    shown = [re.findall(r'href="/console/ledger/entries/([0-9a-f-]{36})"', page) for page in (first, second)]
+    assert len(shown[0]) == 2
+    assert len(shown[1]) >= 1
+    assert max(shown[0]) < min(shown[1])
 
 
 def test_what_is_no_nik_is_said_beside_the_field_and_not_repeated(post_of) -> None:
