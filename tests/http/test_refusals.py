@@ -15,7 +15,8 @@ from gateway.errors import Cause
 UNIDENTIFIED = {"invalid-token", "use-dpop-nonce", "not-found", "method-not-allowed"}
 BY_RECIPE = sorted(
     STATUS.keys() - {"allowance-exhausted", "rate-exceeded", "attempts-exhausted", "context-missing",
-                     "idempotency-in-progress", "idempotency-conflict", "batch-too-large", "body-too-large"}
+                     "idempotency-in-progress", "idempotency-conflict", "batch-too-large", "body-too-large",
+                     "refused-by-policy"}
 )  # fmt: skip
 """The others need many calls, or a partner that the demonstration does not show; each has a test of its own."""
 ACTIVE = {"nik": "3201010101909001", "claims": {"name": "SITI AMINAH", "birth_date": "1990-05-05"}}
