@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gateway.clock import SECOND, SystemClock, SystemEntropy, uuid7
+from gateway.keyring.keys import b64u
 from gateway.ledger.check import sweep
 from gateway.ledger.entry import Entry, make_entry, private_bytes
 from gateway.ledger.merkle import Frontier
@@ -32,6 +33,11 @@ _START = 1_764_000_000 * SECOND
 _entropy = SystemEntropy()
 
 
+def tag(number: int) -> bytes:
+    """What stands for the resident that an entry is about: one of a million."""
+    return (number * 7919 % 1_000_000).to_bytes(16, "big")
+
+
 def entry(number: int) -> Entry:
     """An entry as a verification makes it, by one of `PARTNERS`; its instant is `number` × 0.1 s after the first."""
     partner, at = number % PARTNERS, _START + number * SECOND // 10
@@ -39,7 +45,7 @@ def entry(number: int) -> Entry:
     private = {
         "address": "192.0.2.7", "claims": ["birth_date", "name"], "outcome": "different" if wrong else "active",
         "policy": "p" * 43, "price": [[f"pks-{partner}", 1]], "state": "s" * 43,
-        "subject": f"{number * 7919 % 1_000_000:022d}", "token": "019ab9a3-5c21-7d04-8f11-3c5b7e9a1d20",
+        "subject": b64u(tag(number)), "token": "019ab9a3-5c21-7d04-8f11-3c5b7e9a1d20",
     }  # fmt: skip
     return make_entry(
         kind="refusal" if number % 50 == 0 else "answer",

@@ -18,7 +18,7 @@ from gateway.clock import SystemClock, SystemEntropy, jakarta_midnight, rfc3339
 from gateway.config import Settings
 from gateway.errors import LedgerFault, LedgerForked
 from gateway.keyring.keys import b64u
-from gateway.ledger.check import Report, sweep
+from gateway.ledger.check import Report
 from gateway.ledger.checkpoint import Checkpoint, successor, verify, vkeys_of
 from gateway.ledger.destruction import KEPT
 from gateway.ledger.entry import KINDS
@@ -30,10 +30,12 @@ from gateway.store import schema
 from gateway.store.engine import Database
 from gateway.store.ledger import LedgerOf
 from gateway.store.ledger_declaration import declare_new_log
+from gateway.store.ledger_parts import check_in_parts
 from gateway.store.ledger_retention import prune as prune_entries
 
 _new_file = click.Path(path_type=Path, dir_okay=False)
 _file = click.Path(path_type=Path, exists=True, dir_okay=False)
+LONG = 500_000  # entries from which on it is worth dividing a check
 _PRUNABLE = sorted(str(kind) for kind in set(KINDS) - KEPT)
 _proposer = click.option("--proposer", required=True, help="Person who proposes it.")
 _approver = click.option("--approver", required=True, help="Another person, who approves it.")
@@ -52,8 +54,11 @@ ledger.add_command(witness_key)
 @config_option
 @click.option("--since", type=_file, help="A checkpoint that somebody kept: the log must have only grown since.")
 @click.option("--key", "keys", multiple=True, help="Verifier key of the log, instead of the key directory's.")
+@click.option(
+    "--processes", type=click.IntRange(1, 256), help="How many check; one a core on a long log when not given."
+)
 @json_option
-def check(config: Path, since: Path | None, keys: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
+def check(config: Path, since: Path | None, keys: tuple[str, ...], processes: int | None, as_json: bool) -> None:  # noqa: FBT001
     """Re-verify the whole log from its bytes; names the first entry that does not fit (exit 1)."""
     settings = settings_of(config)
     database = Database(settings.database_url, SystemClock())
@@ -65,10 +70,11 @@ def check(config: Path, since: Path | None, keys: tuple[str, ...], as_json: bool
             marks |= _mark(_verified(path.read_text("utf-8"), path, _vkeys(settings, path, keys)))
         if kept.exists():
             marks |= _mark(_verified(kept.read_text("utf-8"), kept, _vkeys(settings, kept, keys)), marks)
-        ledger_of = LedgerOf(database)
         gc.disable()  # a sweep makes millions of small things and not one cycle: a fifth of its time
-        with ledger_of.stored() as stored, progress("entries", stored.head.size, quiet=as_json) as tell:
-            report = sweep(stored.head, stored.pages, stored.tiles, stored.kept, tell, marks)
+        size = LedgerOf(database).head().size
+        count = processes or (os.cpu_count() or 1 if size >= LONG else 1)
+        with progress("entries", size, quiet=as_json) as tell:
+            report = check_in_parts(database, SystemClock(), count, tell, marks)
     except LedgerFault as fault:
         index, what, words = fault.index, fault.what, str(fault)
         say(as_json, {"sound": False, "entry": index, "fault": what}, lambda: f"NOT SOUND: {words}")

@@ -21,8 +21,9 @@ from gateway.ledger.canonical import canonical
 from gateway.ledger.destruction import Destructions
 from gateway.ledger.entry import KINDS, VERSION, Kind, Leaf
 from gateway.ledger.merkle import leaf_hash
-from gateway.ledger.regrown import Head, OpenRow, TileRow, Tree
+from gateway.ledger.regrown import Head, OpenRow, TileRow, Tree, root_of
 from gateway.ledger.shapes import Shapes
+from gateway.ledger.tiles import WIDTH
 
 PAGE = 1_000
 Row: TypeAlias = tuple[int, Any, Any, Any]
@@ -104,17 +105,68 @@ def sweep(  # noqa: PLR0913  every table of the ledger, and what it is held agai
     `marks` are roots that the log must have had at some sizes: it only grew since. `progress` is called with the number
     of entries read so far. Raises LedgerFault naming the first entry that does not fit.
     """
-    tree = Tree(None if tiles is None else iter(tiles), marks or {})
-    destructions, shapes, index, size = Destructions(), Shapes(), 0, 0
+    return hold(head, parts_of(pages), tiles, kept, progress, marks)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Entries that fit by themselves: their leaf hashes, how many bytes they are, and what they tell of destruction.
+
+    `roots` are those of the full tiles among them, where that was computed; then the part begins with a tile.
+    """
+
+    hashes: list[bytes]
+    size: int
+    events: list[tuple[int, str, str, bytes | None]]  # index, kind, instant, private part (None: destroyed)
+    roots: list[bytes] = field(default_factory=list)
+
+
+def parts_of(pages: Iterable[Sequence[Row]], first: int = 0) -> Iterator[Part]:
+    """One part for each page, whose entries follow on each other from `first` on. Raises LedgerFault as `sweep` does."""
+    shapes = Shapes()
     for page in pages:
         try:
-            hashes, length = _page(page, index, shapes, destructions)
+            part = _part(page, first, shapes)
         except (TypeError, AttributeError, LedgerFault):  # what is not bytes, or does not fit
-            raise _blame(page, index) from None
-        tree.add(hashes)
-        size += length
-        index += len(page)
-        if len(page) >= PAGE:
+            raise _blame(page, first) from None
+        yield part
+        first += len(page)
+
+
+def stretch_of(pages: Iterable[Sequence[Row]], first: int) -> Part:
+    """One part of many pages from `first` on, the beginning of a tile, with the roots of its tiles. Raises LedgerFault."""
+    hashes: list[bytes] = []
+    events: list[tuple[int, str, str, bytes | None]] = []
+    size = 0
+    for part in parts_of(pages, first):
+        hashes += part.hashes
+        events += part.events
+        size += part.size
+    tiles = range(0, len(hashes) - WIDTH + 1, WIDTH)
+    return Part(hashes, size, events, [root_of(hashes[at : at + WIDTH]) for at in tiles])
+
+
+def hold(  # noqa: PLR0913  as `sweep`
+    head: Head,
+    parts: Iterable[Part],
+    tiles: Iterable[TileRow] | None,
+    kept: Sequence[OpenRow] | None,
+    progress: Callable[[int], None],
+    marks: Mapping[int, bytes] | None,
+) -> Report:
+    """Hold parts, in order, against everything else. See `sweep`."""
+    tree = Tree(None if tiles is None else iter(tiles), marks or {})
+    destructions, index, size = Destructions(), 0, 0
+    for part in parts:
+        tree.add(part.hashes, part.roots)
+        for at, kind, instant, private in part.events:
+            if private is None:
+                destructions.missing(at, kind, instant)
+            else:
+                destructions.record(at, private)
+        size += part.size
+        index += len(part.hashes)
+        if len(part.hashes) >= PAGE:
             progress(index)
     if index != head.size:
         raise LedgerFault(min(index, head.size), f"the head counts {head.size} entries, {index} are stored")
@@ -123,19 +175,23 @@ def sweep(  # noqa: PLR0913  every table of the ledger, and what it is held agai
     return Report(index, frontier.root(), destructions.count, tree.tiles, size, destructions.under)
 
 
-def _page(page: Sequence[Row], first: int, shapes: Shapes, destructions: Destructions) -> tuple[list[bytes], int]:
-    """The leaf hashes of a page that fits from `first` on, and its bytes. Raises where anything in it does not fit."""
+def _part(page: Sequence[Row], first: int, shapes: Shapes) -> Part:
+    """A page that fits from `first` on. Raises where anything in it does not fit."""
     indexes, _, leaves, privates = zip(*page, strict=True)
     if indexes != tuple(range(first, first + len(page))):
         raise LedgerFault(first, "out of order")
     for rows in shapes.rest(page):
         for row in rows:
             check_entry(StoredEntry(row[0], text_id(row[1]), row[2], row[3]), row[0])
-    size = sum(map(len, leaves))
+    events: list[tuple[int, str, str, bytes | None]] = []
     if None in privates or shapes.destruction:
-        _note_destructions(page, destructions)
+        for index, _, raw, private in page:
+            leaf = _decode(raw)
+            if private is None or leaf.kind == Kind.DESTRUCTION:
+                events.append((index, leaf.kind, leaf.at, private))
         privates = tuple(filter(None, privates))
-    return [sha256(b"\0" + leaf).digest() for leaf in leaves], size + sum(map(len, privates))
+    hashes = [sha256(b"\0" + leaf).digest() for leaf in leaves]
+    return Part(hashes, sum(map(len, leaves)) + sum(map(len, privates)), events)
 
 
 def _blame(page: Sequence[Row], first: int) -> LedgerFault:
@@ -143,15 +199,6 @@ def _blame(page: Sequence[Row], first: int) -> LedgerFault:
     for at, row in enumerate(page, first):
         check_entry(StoredEntry(row[0], text_id(row[1]), row[2], row[3]), at)
     return LedgerFault(first, f"one of the {len(page)} entries from here on does not fit")
-
-
-def _note_destructions(page: Sequence[Row], destructions: Destructions) -> None:
-    for index, _, raw, private in page:
-        leaf = _decode(raw)
-        if private is None:
-            destructions.missing(index, leaf.kind, leaf.at)
-        elif leaf.kind == Kind.DESTRUCTION:
-            destructions.record(index, private)
 
 
 def text_id(raw: Any) -> str:  # noqa: ANN401  see Row

@@ -44,13 +44,14 @@ class Tree:
         if 0 in self._marks and self._marks.pop(0) != EMPTY_ROOT:
             raise LedgerFault(-1, "the root at size 0 is not that of an empty log")
 
-    def add(self, hashes: list[bytes]) -> None:
-        """Further leaf hashes, in order. Raises LedgerFault."""
+    def add(self, hashes: list[bytes], roots: Sequence[bytes] = ()) -> None:
+        """Further leaf hashes, in order; `roots` are those of their full tiles, where they are known. Raises LedgerFault."""
+        known = iter(roots)
         self._open += hashes
         while len(self._open) >= WIDTH:
             tile, self._open = self._open[:WIDTH], self._open[WIDTH:]
             self._meet_marks(tile)
-            root = _root(tile)
+            root = next(known, None) or root_of(tile)
             self._compare(0, len(self._roots), b"".join(tile), root)
             self._roots.append(root)
             self._frontier.append_tile(root)
@@ -130,7 +131,7 @@ def unlike(stored: bytes, hashes: bytes) -> int:
     return next(at for at in range(WIDTH) if stored[at * HASH :][:HASH] != hashes[at * HASH :][:HASH])
 
 
-def _root(tile: list[bytes]) -> bytes:
+def root_of(tile: list[bytes]) -> bytes:
     """The root over a power of two of hashes: `tiles.fold`, from a list."""
     while len(tile) > 1:
         tile = list(map(_digest, map(sha256, map(b"".join, zip(repeat(b"\1"), tile[::2], tile[1::2], strict=False)))))

@@ -20,6 +20,7 @@ from gateway.store.tables import house_facts, ledger_entries, ledger_head, ledge
 
 PAGE = 1_000  # larger ones are slower: they leave the processor's cache
 TILE_PAGE = 200
+_BEFORE_ALL = -(1 << 63)  # no index is less; a stored one may be whatever a column holds
 ORIGIN = "ledger.origin"  # the house's fact: the origin that was declared last
 _head = select(ledger_head.c.size, ledger_head.c.frontier).where(ledger_head.c.one == 1)
 
@@ -42,6 +43,7 @@ class Stored:
     pages: Iterator[Sequence[Row]]
     tiles: Iterator[TileRow]
     kept: Sequence[OpenRow]
+    beyond: bool  # whether an entry lies before the first, or after those that the head counts
 
 
 class MomentOf:
@@ -123,7 +125,8 @@ class LedgerOf:
     def stored(self) -> Iterator[Stored]:
         """Everything that a check looks at, from one moment: what is appended meanwhile is not seen."""
         with self._snapshot() as connection, closing(self._pages_ahead(connection)) as pages:
-            yield Stored(read_head(connection), pages, self._tiles(connection), _kept(connection))
+            head, tiles = read_head(connection), self._tiles(connection)
+            yield Stored(head, pages, tiles, _kept(connection), _beyond(connection, head.size))
 
     @contextmanager
     def snapshot(self) -> Iterator[tuple[Head, Iterator[StoredEntry]]]:
@@ -157,11 +160,11 @@ class LedgerOf:
     def _pages_ahead(self, connection: Connection) -> Generator[Sequence[Row]]:
         """As `_pages`; PostgreSQL's server fetches the next page while this one is looked at."""
         if self._database.dialect == "sqlite":
-            yield from self._pages(connection)
+            yield from self._pages(connection, _BEFORE_ALL)
             return
         read = self._reader(connection)
         with ThreadPoolExecutor(1) as ahead:
-            coming = ahead.submit(read, -1)
+            coming = ahead.submit(read, _BEFORE_ALL)
             while rows := coming.result():
                 coming = ahead.submit(read, rows[-1][0])
                 yield rows
@@ -182,3 +185,8 @@ class LedgerOf:
 
 def _kept(connection: Connection) -> list[OpenRow]:
     return [(row.first, row.hashes) for row in connection.execute(select(ledger_open).order_by(ledger_open.c.first))]
+
+
+def _beyond(connection: Connection, size: int) -> bool:
+    index = ledger_entries.c.leaf_index
+    return connection.execute(select(index).where((index < 0) | (index >= size)).limit(1)).first() is not None
