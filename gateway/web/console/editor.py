@@ -6,6 +6,7 @@ Rows are added and removed by buttons that send the form, so that it works witho
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +29,7 @@ _AMEND = Action(
     "amend_draft", frozenset({REGISTRAR}), "partners.write", Fields, path={"a": "a", "v": "v"}, watch="version"
 )
 _UNAPPROVED = ("draft", "proposed")
+_NUMBERED = re.compile(r"\[\d+\]")
 
 
 def made(documents: Mapping[str, Any], visit: Visit, _: int) -> Mapping[str, Any]:
@@ -57,7 +59,7 @@ def _facts(version: Mapping[str, Any], fields: Mapping[str, Any], catalogue: Cat
 
 async def edit(screen: Any, visit: Visit, page: Page, given: Given) -> Response[bytes]:  # noqa: ANN401  the screen
     """Add or remove a row, save, or save and go on to the proposal. Nothing typed is lost."""
-    fields = read(given)
+    fields = _in_order(read(given), _one(given, "base"))
     do, _, where = _one(given, "do").partition(":")
     parameters = {name: str(value) for name, value in visit.request.path_params.items()}
     if do in {"add", "remove"}:
@@ -114,6 +116,21 @@ def _again(  # noqa: PLR0913  what is shown again
     return answered
 
 
+def _in_order(fields: dict[str, Any], base: str) -> dict[str, Any]:
+    """The lists of each purpose in the order that they had: a form knows which are chosen, not in which order."""
+    try:
+        held = json.loads(base or "{}").get("purposes", {})
+    except (ValueError, AttributeError):
+        return fields
+    for purpose, terms in fields["purposes"].items():
+        before = held.get(purpose) if isinstance(held, dict) else None
+        for name, chosen in list(terms.items()):
+            old = before.get(name) if isinstance(before, dict) else None
+            if isinstance(chosen, list) and isinstance(old, list):
+                terms[name] = [one for one in old if one in chosen] + [one for one in chosen if one not in old]
+    return fields
+
+
 def _moved(base: str, version: Mapping[str, Any], catalogue: Catalogue, words: Words) -> Iterator[tuple[str, str, str]]:
     """(place, when the form was opened, now) of every plain field that somebody else has changed."""
     try:
@@ -123,11 +140,13 @@ def _moved(base: str, version: Mapping[str, Any], catalogue: Catalogue, words: W
     now = dict(_flat("", version["fields"]))
     for path in sorted({*then, *now}):
         if then.get(path) != now.get(path):
-            old, new = (said(path, each[path], words) if path in each else "" for each in (then, now))
+            plain = _NUMBERED.sub("", path)
+            old, new = (", ".join(said(plain, one, words) for one in each.get(path, ())) for each in (then, now))
             yield place_of(path, catalogue, words), old, new
 
 
-def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401  any JSON
+def _flat(path: str, value: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:  # noqa: ANN401  any JSON
+    """(path as faults name it, what stands there): lists of texts without their order, which says nothing."""
     if isinstance(value, Mapping):
         for name, each in value.items():
             yield from _flat(f"{path}.{name}" if path else str(name), each)
@@ -136,9 +155,9 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401  
             yield from _flat(f"{path}[{place}]", each)
     elif isinstance(value, list):
         if value:
-            yield path, ", ".join(str(each) for each in value)
+            yield path, tuple(sorted(value, key=str))
     elif value not in (None, ""):
-        yield path, value
+        yield path, (value,)
 
 
 def _one(given: Mapping[str, Sequence[str]], name: str) -> str:

@@ -151,7 +151,9 @@ def test_a_fault_stands_beside_its_field(http_of, post_of, send) -> None:
     form = Form(http_of(WHO).get(path).text, "editor").fields
     send(path, form, {"allowance.day": "banyak", "access.addresses.0": "0.0.0.0/0"}, "save")
     page = http_of(WHO).get(path).text
-    field = re.search(r'<div class="field number wrong">(?:(?!<div).)*name="allowance\.day".*?</div>', page, re.DOTALL)
+    field = re.search(
+        r'<div class="field of-number wrong">(?:(?!<div).)*name="allowance\.day".*?</div>', page, re.DOTALL
+    )
     assert field
     assert 'value="banyak"' in field.group()
     assert "bilangan bulat" in field.group()
@@ -192,13 +194,15 @@ def test_a_whole_draft_is_proposed_approved_and_followed(console, http_of, post_
 
 
 def test_a_draft_without_change_equals_what_it_was_made_from(http_of, post_of, send) -> None:
-    """What the form does not change it does not lose: saving a copy of a version in force as it is changes nothing."""
+    """What the form does not change it does not lose: a copy of the version in force that is saved as it is has its digest."""
     reply = post_of(WHO, "/console/agreements/pks-bpjs/versions/1/do/draft_version", {})
     path = reply.headers["location"].partition("?")[0]
     send(path, Form(http_of(WHO).get(path).text, "editor").fields, {}, "save")
     page = http_of(WHO).get(path).text
     assert "Tidak ada yang berubah." in page
     assert "Lengkap. Rancangan dapat diajukan." in page
+    versions = http_of(WHO).get("/console/agreements/pks-bpjs?csv=versions").text.splitlines()[1:]
+    assert len({line.rpartition(",")[2] for line in versions if line[:2] in {"1,", f"{path.rpartition('/')[2]},"}}) == 1
 
 
 def test_a_stale_draft_shows_what_changed_and_keeps_what_was_typed(http_of, post_of, send) -> None:
