@@ -19,17 +19,19 @@ from sqlalchemy import select, update
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
 
-from console_walk import give_authenticator
+from console_walk import SAMPLES, give_authenticator
 from deployment import CLOCK, ENTROPY, Deployment
+from furniture import furnish
 from visitor import Visitor
 
+from gateway.clock import DAY
 from gateway.config import read
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
 from gateway.staff.roles import OF_PARTNERS, Role
 from gateway.store.administration import do
 from gateway.store.engine import Database
-from gateway.store.tables import ledger_entries
+from gateway.store.tables import ledger_entries, members
 from gateway.store.views import Sight, show
 from gateway.verification.acts import Act, Nothing, Seen, View
 from gateway.verification.staff import NewMember
@@ -88,6 +90,12 @@ class House:
         with self._database.reading() as connection:
             purposes = self._decider.policies.purposes
             return dict(show(Sight(connection, CLOCK.now(), purposes, self._decider), View(name, path)).document)
+
+    def certified_for(self, member: str, days: int) -> None:
+        """Put the end of a certification so many days from now, as time would."""
+        with self._database.sealing() as (connection, now):
+            where = members.c.id == member
+            connection.execute(update(members).where(where).values(certified_until=now + days * DAY))
 
     def invite(self, person: str, *roles: Role, partner: str = "") -> str:
         """Propose, approve and invite a person: the token of the one-time link."""
@@ -149,28 +157,41 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-def enrol(console: House, browser: Browser, token: str, role: Role, person: str) -> Entered:
-    """Somebody who follows the link and makes a passkey, as people do. The tab with the authenticator stays open."""
+def settle(console: House, browser: Browser, visitor: Visitor, role: Role, person: str) -> Entered:
+    """A visitor at a browser of their own: it has the session, and its first tab the passkey."""
     context = browser.new_context(locale="id-ID", viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     context.set_default_timeout(15_000)
+    host = {"domain": "localhost", "path": "/", "secure": True, "httpOnly": True, "sameSite": "Strict"}
+    context.add_cookies([{"name": "__Host-session", "value": visitor.cookie, **host}])
     page = context.new_page()
-    give_authenticator(page)
-    page.goto(f"{console.origin}/console/enrol#{token}")
-    page.locator("form[data-passkey=enrol] button[type=submit]:enabled").click()
-    page.wait_for_url("**/console/me")
-    cookie = next(each["value"] for each in context.cookies() if each["name"] == "__Host-session")
-    return Entered(role, person, context, cookie)
+    give_authenticator(page, visitor.key)
+    page.goto(f"{console.origin}/console/me")
+    return Entered(role, person, context, visitor.cookie)
 
 
 @pytest.fixture(scope="session")
-def page_of(console: House, browser: Browser) -> Iterator[Callable[[Role], Entered]]:
-    """Role → whoever has it, logged in; enrolled when first asked for. `page_of(role).context.pages[0]` has the authenticator."""
+def people(console: House) -> Iterator[Callable[[Role], Visitor]]:
+    """Role → whoever has it, logged in over HTTP; enrolled when first asked for."""
+    known: dict[Role, Visitor] = {}
+
+    def visitor(role: Role) -> Visitor:
+        if role not in known:
+            known[role] = console.visitor(PERSONS[role], role, partner=PARTNER if role in OF_PARTNERS else "")
+        return known[role]
+
+    yield visitor
+    for each in known.values():
+        each.close()
+
+
+@pytest.fixture(scope="session")
+def page_of(console: House, browser: Browser, people: Callable[[Role], Visitor]) -> Iterator[Callable[[Role], Entered]]:
+    """Role → the same person in a browser. `page_of(role).context.pages[0]` has the authenticator."""
     known: dict[Role, Entered] = {}
 
     def entered(role: Role) -> Entered:
         if role not in known:
-            token = console.invite(PERSONS[role], role, partner=PARTNER if role in OF_PARTNERS else "")
-            known[role] = enrol(console, browser, token, role, PERSONS[role])
+            known[role] = settle(console, browser, people(role), role, PERSONS[role])
         return known[role]
 
     yield entered
@@ -184,7 +205,7 @@ def newcomer(console: House, browser: Browser) -> Iterator[Callable[..., Entered
     known: list[Entered] = []
 
     def entered(person: str, *roles: Role) -> Entered:
-        made = enrol(console, browser, console.invite(person, *roles), roles[0], person)
+        made = settle(console, browser, console.visitor(person, *roles), roles[0], person)
         known.append(made)
         return made
 
@@ -194,7 +215,7 @@ def newcomer(console: House, browser: Browser) -> Iterator[Callable[..., Entered
 
 
 @pytest.fixture(scope="session")
-def http_of(console: House, page_of: Callable[[Role], Entered]) -> Iterator[Callable[..., httpx.Client]]:
+def http_of(console: House, people: Callable[[Role], Visitor]) -> Iterator[Callable[..., httpx.Client]]:
     """Role → an HTTP client with that person's session; None → one without. It follows no redirects."""
     clients: dict[Role | None, httpx.Client] = {}
 
@@ -202,13 +223,20 @@ def http_of(console: House, page_of: Callable[[Role], Entered]) -> Iterator[Call
         if role not in clients:
             headers = {"accept-language": "id"}
             if role is not None:
-                headers["cookie"] = f"__Host-session={page_of(role).cookie}"
+                headers["cookie"] = f"__Host-session={people(role).cookie}"
             clients[role] = httpx.Client(base_url=console.origin, headers=headers, timeout=30)
         return clients[role]
 
     yield client
     for each in clients.values():
         each.close()
+
+
+@pytest.fixture(scope="session")
+def furnished(console: House, http_of: Callable[..., httpx.Client]) -> dict[str, str]:
+    """Path template → a path, for every page with parameters: something of each kind is there."""
+    SAMPLES.update(furnish(console, PERSONS[Role.AUDITOR], http_of(Role.AUDITOR)))
+    return SAMPLES
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
+from base64 import b64encode
+from pathlib import Path
 
 import httpx
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.sync_api import Page as Tab
+
+sys.path.append(str(Path(__file__).parents[2] / "staff"))  # pytest's importlib mode puts no test folder on the path
+
+from authenticator import Authenticator
 
 from gateway.staff.roles import Role
 from gateway.web.console.page import Page
@@ -40,12 +48,22 @@ def concrete(page: Page, client: httpx.Client) -> list[str]:
     return []
 
 
-def give_authenticator(page: Tab) -> None:
-    """A virtual authenticator for one tab, by the protocol of the developer tools; it verifies its user by itself."""
+def give_authenticator(page: Tab, key: Authenticator | None = None) -> None:
+    """A virtual authenticator for one tab, by the protocol of the developer tools; it verifies its user by itself.
+
+    It holds the passkeys of `key` from the start.
+    """
     protocol = page.context.new_cdp_session(page)
     protocol.send("WebAuthn.enable")
     options = {
         "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
         "isUserVerified": True, "automaticPresenceSimulation": True,
     }  # fmt: skip
-    protocol.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    made = protocol.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    for id, held in key.keys.items() if key else ():
+        private = held.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        credential = {
+            "credentialId": b64encode(id).decode(), "isResidentCredential": True, "rpId": held.rp_id, "signCount": key.count,
+            "privateKey": b64encode(private).decode(), "userHandle": b64encode(held.handle).decode(),
+        }  # fmt: skip
+        protocol.send("WebAuthn.addCredential", {"authenticatorId": made["authenticatorId"], "credential": credential})
