@@ -35,11 +35,10 @@ class Chart {
     this.series.setAttribute("aria-labelledby", figure.getAttribute("aria-labelledby"));
     this.plot = document.createElement("div");
     this.plot.className = "plot";
-    this.at = document.createElement("span");
+    this.at = document.createElement("p");
     this.at.className = "at";
-    figure.append(this.series, this.plot);
+    figure.append(this.series, this.plot, this.at);
     this.buttons = this.names.map((name, index) => this.button(name, index));
-    this.series.append(this.at);
     this.renew();
     new ResizeObserver(() => this.fit()).observe(this.plot);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
@@ -102,7 +101,7 @@ class Chart {
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), ZONE),
         scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.08] } },
         axes: [
-          { ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => short.format(tick * 1000)) },
+          { ...axis, space: 70, size: 34, values: (_, ticks) => ticks.map((tick) => short.format(tick * 1000)) },
           { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (this.figure.dataset.unit || Number.isInteger(tick) ? count.format(tick) : "")) },
         ],
         series: [{}, ...this.names.map((label, index) => ({ label, show: this.shown[index], stroke: colour(`--s${index + 1}`), width: 2, dash: DASHES[index], spanGaps: false, points: { show: this.data[0].length < 80, size: 4 } }))],
