@@ -44,10 +44,11 @@ def _seconds(instant: str) -> int:
 
 
 def _length(seconds: int, words: Words) -> str:
-    if seconds >= _DAY:
-        return words("clock.days", days=seconds // _DAY, hours=seconds % _DAY // _HOUR)
-    if seconds >= _HOUR:
-        return words("clock.hours", hours=seconds // _HOUR, minutes=seconds % _HOUR // _MINUTE)
-    if seconds >= _MINUTE:
-        return words("clock.minutes", minutes=seconds // _MINUTE)
-    return words("clock.seconds", seconds=seconds)
+    days, hours, minutes = seconds // _DAY, seconds % _DAY // _HOUR, seconds % _HOUR // _MINUTE
+    if days:
+        told = [("day", days), ("hour", hours)]
+    elif hours:
+        told = [("hour", hours), ("minute", minutes)]
+    else:
+        told = [("minute", minutes)] if minutes else [("second", seconds)]
+    return " ".join(words(f"clock.{unit}" if count == 1 else f"clock.{unit}s", count=count) for unit, count in told)

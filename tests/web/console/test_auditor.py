@@ -613,8 +613,8 @@ def test_an_incident_runs_until_notice_is_given(http_of, post_of, role) -> None:
     [
         (0, None, "3 days 0 hours left", 0, "good"),
         (60 * HOUR, None, "12 hours 0 minutes left", 83, "warn"),
-        (72 * HOUR - 90 * SECOND, None, "1 minutes left", 100, "warn"),
-        (73 * HOUR, None, "1 hours 0 minutes overdue", 100, "bad"),
+        (72 * HOUR - 90 * SECOND, None, "1 minute left", 100, "warn"),
+        (73 * HOUR, None, "1 hour 0 minutes overdue", 100, "bad"),
         (100 * HOUR, 10 * HOUR, "Stopped in time", 14, "good"),
         (100 * HOUR, 80 * HOUR, "Stopped after it was due", 100, "warn"),
     ],
