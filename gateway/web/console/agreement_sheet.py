@@ -153,8 +153,10 @@ def sheet(
         told.setdefault(lack.name, []).append(lack)
     maker = _Maker(fields, told, catalogue, words)
     sections = tuple(maker.section(section.name, section.parts) for section in SECTIONS)
+    last = len(maker.placed)
     placed = tuple(
-        lack if lack.name in maker.placed else replace(lack, section=_section_of(lack.name)) for lack in lacks
+        lack if lack.name in maker.placed else replace(lack, section=_section_of(lack.name))
+        for lack in sorted(lacks, key=lambda lack: maker.placed.get(lack.name, last))
     )
     elsewhere = tuple(lack for lack in placed if lack.name not in maker.placed and not lack.section)
     return Sheet(sections, placed, elsewhere)
@@ -174,7 +176,7 @@ class _Maker:
         self, fields: Mapping[str, Any], told: Mapping[str, list[Lack]], catalogue: Catalogue, words: Words
     ) -> None:
         self._fields, self._told, self._catalogue, self._words = fields, told, catalogue, words
-        self.placed: set[str] = set()
+        self.placed: dict[str, int] = {}  # in the order of the form
 
     def section(self, name: str, parts: Sequence[Entry | Group]) -> Part:
         before = len(self._at_all())
@@ -190,7 +192,7 @@ class _Maker:
         return [lack for name in self.placed for lack in self._told.get(name, ())]
 
     def _lack(self, name: str) -> tuple[Lack, ...]:
-        self.placed.add(name)
+        self.placed.setdefault(name, len(self.placed))
         return tuple(self._told.get(name, ()))
 
     def _label(self, path: str) -> str:
@@ -300,6 +302,8 @@ def place_of(path: str, catalogue: Catalogue, words: Words) -> str:
             named.append(catalogue.title(plain, words))
             continue
         label = part_of(before, words)
+        if named and label.startswith(f"{named[-1]}:"):  # it says so itself
+            named.pop()
         named.append(f"{label} {number.rstrip(']')}" if number else label)
     return BETWEEN.join(named)
 

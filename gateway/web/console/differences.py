@@ -44,7 +44,10 @@ def label_of(path: str, words: Words) -> str:
         named, rest, before = [], parts, ""
     for part in rest:
         before = f"{before}.{part}" if before else part
-        named.append(part_of(before, words))
+        label = part_of(before, words)
+        if named and label.startswith(f"{named[-1]}:"):  # it says so itself
+            named.pop()
+        named.append(label)
     return BETWEEN.join(named)
 
 
