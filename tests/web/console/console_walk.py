@@ -19,7 +19,7 @@ from gateway.staff.roles import Role
 from gateway.web.console.page import Page
 from gateway.web.console.pages import PAGES
 
-SAMPLES: dict[str, str] = {}
+SAMPLES: dict[str, str] = {"/console/own/statements/{date}": "/console/own/statements/2026-01-01"}
 """Path template → a concrete path, for pages that no page of the table leads to."""
 
 
