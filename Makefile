@@ -41,7 +41,7 @@ endef
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: venv venv-test venv-bench
 venv: .venv/.runtime ## .venv with what the gateway needs at run time
@@ -109,9 +109,18 @@ prove: debian venv-test ## the long proofs: kills, clusters, large registers, a 
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory debian DEBIAN="nodejs npm"
 	@.venv/bin/python -m pytest -m prove --timeout 7200 $(ARGS)
 
+.PHONY: pictures
+pictures: debian venv-test ## pictures of every page of the console, into var/pictures (NIK_PICTURES)
+	@.venv/bin/python -m pytest -q tests/web/console/pictures.py $(ARGS)
+	@echo "look at $${NIK_PICTURES:-var/pictures}/index.html"
+
 .PHONY: bench
 bench: venv-bench ## speed as ratios, everything side by side in one run
 	@.venv-bench/bin/python -m bench.run $(ARGS)
+
+.PHONY: bench-large
+bench-large: venv-bench ## a ledger of ten million entries beside one of a hundred thousand (ARGS=2000000)
+	@.venv-bench/bin/python -m bench.large_ledger $(ARGS)
 
 .PHONY: docs
 docs: venv ## write the generated documents anew (docs/, openapi/)

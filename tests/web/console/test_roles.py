@@ -30,6 +30,8 @@ EXTERNAL = {"/console/external", "/console/external/begin", "/console/external/s
 """The way over the house's own OpenID provider, where it has one."""
 OF_ONE = {"request", "record"}
 """Pages of what belongs to whoever opened it: here the auditor."""
+SENDERS = frozenset({Role.REGISTRAR, Role.AUDITOR})
+"""Who sends something to a page itself: an agreement, a search."""
 DONE = {200, 303, 400, 404, 412, 422}
 """How an act may end for whoever may do it: shown once, done, or turned down by what it is about."""
 
@@ -73,6 +75,8 @@ def test_the_table_is_what_everybody_may(console, visitors, clients, furnished, 
                 asked.append((visitor.get(form), True))
             else:
                 asked.append((visitor.send(form, {"csrf": token, "match": '"none"'}), False))
+        if (page.search or page.own) and role not in page.roles & SENDERS:
+            asked.append((visitor.send(path, {"csrf": token, "do": "save", "match": '"none"'}), False))
         for reply, allowed in asked:
             others = page.name in OF_ONE and role != Role.AUDITOR
             assert reply.status_code == ((404 if others else 200) if allowed else 403), (
