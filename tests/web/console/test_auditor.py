@@ -13,8 +13,9 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
 import pytest
-from deployment import HOUSE, Line, Partner
+from deployment import HOUSE, Line, Partner, wait_for
 
 from gateway.clock import DAY, HOUR, SECOND, rfc3339_seconds
 from gateway.ledger.entry import Kind
@@ -62,6 +63,9 @@ def resident(console) -> dict[str, Any]:
 
     with ThreadPoolExecutor(1) as apart:  # the browser's driver has this thread's loop
         apart.submit(lambda: asyncio.run(ask())).result()
+    sealed = len(console.deployment.ledger()[0])
+    public = f"{console.origin}/ledger/checkpoint"
+    wait_for("a checkpoint over them", lambda: int(httpx.get(public).text.split("\n")[1]) >= sealed)
     return someone
 
 
