@@ -97,6 +97,12 @@ def answer(
     return Response(body, status_code=status, media_type=media, headers=headers, cookies=list(cookies))
 
 
+def told_of(document: Mapping[str, Any]) -> Mapping[str, str]:
+    """What the headers say of a problem: when to come again, which methods there are (RFC 9110 §10.2.3, §10.2.1)."""
+    found = {"retry-after": str(document["retry_after"])} if "retry_after" in document else {}
+    return found | ({"allow": ", ".join(document["allowed"])} if "allowed" in document else {})
+
+
 def go(visit: Visit, target: str, cookies: tuple[Cookie, ...] = ()) -> Response[bytes]:
     """303 to another page; htmx is told to load it as a whole."""
     if visit.smooth:

@@ -17,7 +17,7 @@ from gateway.errors import Cause, Refused
 from gateway.staff.roles import CONSOLE
 from gateway.verification.entrance import Admission, Ceremony
 from gateway.verification.request import malformed
-from gateway.web.console.answers import answer, go, html
+from gateway.web.console.answers import answer, go, html, told_of
 from gateway.web.console.gate import Gate, LoggedOut
 from gateway.web.console.provider import ByProvider
 from gateway.web.console.screen import Screen
@@ -120,7 +120,7 @@ class Doorway:
 
     def _told(self, visit: Visit, refused: Refused) -> Response[bytes]:
         status, document = self._rooms.problems(refused.refusal, visit.words.language, visit.id)
-        return answer(encode(document), "application/problem+json", status)
+        return answer(encode(document), "application/problem+json", status, more=told_of(document))
 
     async def _begin_login(self, _: Visit, __: Said) -> Response[bytes]:
         return _ceremony(await self._gate.entrance.begin_login())

@@ -52,7 +52,9 @@ def fill(
     """The fields with what was typed, or (before that) with what the watched document holds."""
     filled = []
     for field in fields:
-        if given is not None:
+        # A box that nobody ticked is not sent; everything else that is not there was never on the page that is answered.
+        started = field.value.startswith("=") and field.kind not in ("yes", "many")
+        if given is not None and not (started and field.name not in given):
             values = tuple(given.get(field.name, ()))
         elif field.value.startswith("="):
             values = (field.value[1:],)

@@ -13,7 +13,7 @@ from gateway.clock import jakarta_date
 from gateway.errors import Cause, Refused
 from gateway.staff.roles import CONSOLE
 from gateway.web.console import forms
-from gateway.web.console.answers import answer, go, html
+from gateway.web.console.answers import answer, go, html, told_of
 from gateway.web.console.cells import csv_file, member, path_of
 from gateway.web.console.desk import MOST_ROWS, Desk, Told, Turned, changes, items_of, seen
 from gateway.web.console.gate import Gate, LoggedOut
@@ -141,9 +141,7 @@ class Screen:
 
     async def unable(self, visit: Visit, allowed: Sequence[str]) -> Response[bytes]:
         """A method that a path does not have."""
-        page = self.problem(visit, Refused(Cause.METHOD_NOT_ALLOWED, allowed=list(allowed)))
-        page.headers["allow"] = ", ".join(allowed)
-        return page
+        return self.problem(visit, Refused(Cause.METHOD_NOT_ALLOWED, allowed=list(allowed)))
 
     def problem(self, visit: Visit, refused: Refused) -> Response[bytes]:
         """A refusal that is not sealed."""
@@ -164,9 +162,11 @@ class Screen:
         own = f"problem.{cause.value}"
         steps = visit.words(own).split("\n") if visit.words.has(own) else steps
         lapsed = visit.session is not None and visit.session.lapsed
-        return self._html(
+        page = self._html(
             visit, "problem.html", status=status, document=document, steps=steps, lapsed=lapsed, back=_back(visit)
         )
+        page.headers.update(told_of(document))
+        return page
 
     async def _posted(
         self, visit: Visit, page: Page, action: Action | None = None

@@ -1,4 +1,4 @@
-"""Does the work get done? Partners are registered and suspended, in forms, with passkeys, and with somebody else at the same time."""
+"""Does the work get done? Partners are registered and suspended, in forms, with passkeys, with somebody else at the same time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from console_walk import give_authenticator
 
 from gateway.staff.roles import Role
 from gateway.verification.acts import Reason
+from gateway.web.console.forms import fill
+from gateway.web.console.page import Field
 
 _numbers = itertools.count(1)
 
 
-def registered(console, post_of) -> str:
+def registered(post_of) -> str:
     """A new partner, registered by its form; its id."""
     name = f"Bank Formulir {next(_numbers)}"
     reply = post_of(Role.REGISTRAR, "/console/partners/do/register_partner", {"name": name, "class": "bank"})
@@ -25,7 +27,7 @@ def registered(console, post_of) -> str:
 
 def test_a_partner_is_registered_and_suspended_without_script(console, browser, page_of, post_of) -> None:
     """Plain forms do all of it: the page says what was done, and offers only what can still be done."""
-    id = registered(console, post_of)
+    id = registered(post_of)
     context = browser.new_context(java_script_enabled=False)
     context.add_cookies(page_of(Role.REGISTRAR).context.cookies())
     tab = context.new_page()
@@ -35,13 +37,13 @@ def test_a_partner_is_registered_and_suspended_without_script(console, browser, 
     ).click()
     tab.locator("select").select_option("incident")
     tab.locator("button.grave[type=submit]").click()
-    assert tab.locator("[role=status]").count() == 1
+    assert tab.locator(".note.good[role=status]").count() == 1
     assert tab.locator(".badge.bad").count() == 1
     assert tab.locator("a.grave[role=button]").count() == 0
     context.close()
 
 
-def test_a_name_that_is_taken_is_said_above_the_form(console, post_of) -> None:
+def test_a_name_that_is_taken_is_said_above_the_form(post_of) -> None:
     """A conflict shows the form again with what was typed, the words of the refusal and the id of its entry."""
     fields = {"name": f"Bank Kembar {next(_numbers)}", "class": "bank"}
     assert post_of(Role.REGISTRAR, "/console/partners/do/register_partner", fields).status_code == 303
@@ -53,7 +55,7 @@ def test_a_name_that_is_taken_is_said_above_the_form(console, post_of) -> None:
 
 def test_a_stale_form_shows_what_changed(console, http_of, post_of) -> None:
     """Somebody suspends the partner while the form is open: nothing is done, and the page shows then and now."""
-    id = registered(console, post_of)
+    id = registered(post_of)
     path = f"/console/partners/{id}/do/suspend_partner"
     client = http_of(Role.REGISTRAR)
     hidden = {
@@ -68,8 +70,21 @@ def test_a_stale_form_shows_what_changed(console, http_of, post_of) -> None:
     assert re.search(r"<del>\s*Tidak\s*</del>.*<ins>\s*Ya\s*</ins>", reply.text, re.DOTALL)
 
 
+def test_a_query_starts_a_form_and_takes_nothing_away(http_of, post_of) -> None:
+    """What a link names is filled in; what it does not name starts as it would without, in forms and in filters."""
+    id = registered(post_of)
+    form = http_of(Role.REGISTRAR).get(f"/console/partners/{id}/do/suspend_partner?reason=breach").text
+    assert re.search(r'<option value="breach" selected', form)
+    assert 'name="match" value="&#34;' in form
+    fields = [Field("count", "number", value="=25"), Field("kind"), Field("mine", "yes", value="=yes")]
+    named = {one.field.name: one.values for one in fill(fields, {"kind": ["answer"]}, None, {})}
+    assert named == {"count": ("25",), "kind": ("answer",), "mine": ()}
+    emptied = {one.field.name: one.values for one in fill(fields, {"count": [""]}, None, {})}
+    assert emptied["count"] == ("",)
+
+
 def test_passkeys_let_in_and_out_and_in_again(console, browser, accessible, picture) -> None:
-    """Enrol, add a second passkey and remove it, log out, log in without a name, and come back to where one wanted to go."""
+    """Enrol, log out, log in without a name and come to where one wanted to go; the link of the invitation is used up."""
     context = browser.new_context(locale="en-GB")
     tab = context.new_page()
     give_authenticator(tab)

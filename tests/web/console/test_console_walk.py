@@ -82,6 +82,21 @@ def test_every_answer_carries_the_headers(http_of) -> None:
     assert http_of(Role.AUDITOR).get("/console/nothing").status_code == 404
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_method_that_a_path_does_not_have_is_answered_by_a_page(http_of, method) -> None:
+    """405 in words with what is allowed, on pages, actions, ceremonies and files; an unknown path is no path by any method."""
+    client = http_of(Role.REGISTRAR)
+    for path in ("/console/partners", "/console/login", "/console/static/console.css"):
+        reply = client.request(method, path)
+        assert (reply.status_code, reply.headers["allow"]) == (405, "GET"), path
+        assert "<h1>" in reply.text
+        assert reply.headers["content-security-policy"] == POLICY
+    form = client.request(method if method != "POST" else "PUT", "/console/partners/do/register_partner")
+    assert (form.status_code, form.headers["allow"]) == (405, "GET, POST")
+    assert client.get("/console/login/begin").status_code == 405
+    assert client.request(method, "/console/nothing").status_code == 404
+
+
 def test_both_languages_say_the_same_things() -> None:
     """The files of words hold the same keys with the same facts in them, and every key of the table is there."""
     one, other = WORDS["id"], WORDS["en"]
