@@ -111,7 +111,7 @@ prove: debian venv-test ## the long proofs: kills, clusters, large registers, a 
 
 .PHONY: pictures
 pictures: debian venv-test ## pictures of every page of the console, into var/pictures (NIK_PICTURES)
-	@.venv/bin/python -m pytest -q tests/web/console/pictures.py $(ARGS)
+	@.venv/bin/python -m pytest -q --timeout 1800 tests/web/console/pictures.py $(ARGS)
 	@echo "look at $${NIK_PICTURES:-var/pictures}/index.html"
 
 .PHONY: bench

@@ -91,10 +91,8 @@ def test_whole_node_killed(node: Deployment) -> None:
 def test_a_thousand_kills(
     request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], engine: str, workers: int
 ) -> None:
-    """A thousand times in all, over both databases and one and two workers: every answer held is sealed and billed once.
-
-    `KILLS=200` makes fewer, `KILLS_SEED=…` goes on where a proof of that seed was broken off.
-    """
+    """A thousand times in all, over both databases and one and two workers: every answer held is sealed and billed once."""
+    # KILLS=200 makes fewer; KILLS_SEED=… goes on where a proof of that seed was broken off.
     rounds, case = int(os.environ.get("KILLS", "1000")) // 4, f"{engine}, workers: {workers}"
     seed = os.environ.get("KILLS_SEED") or secrets.token_hex(4)
     record = HOUSE / "var" / "kills" / f"{seed}.json"
