@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
+import structlog
 from litestar import Litestar, Request, Response, asgi, get
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler
@@ -52,6 +53,7 @@ PUBLIC = frozenset({
 })  # fmt: skip
 """Routes that answer without a token: they say nothing of anybody. The token endpoint authenticates in its own way."""
 
+_log = structlog.get_logger("gateway.web")
 _PAGE = {"cache-control": "public, max-age=3600", "vary": "accept"}
 
 
@@ -208,6 +210,8 @@ def application(rooms: Rooms, openapi: OpenAPIConfig | None, lifespan: list[Any]
             return _problem(rooms, Refusal(Cause.METHOD_NOT_ALLOWED, {"allowed": ["GET"]}), request)
         if isinstance(fault, HTTPException) and fault.status_code < 500:  # noqa: PLR2004  a fault of the caller
             return _problem(rooms, Refusal(Cause.NOT_FOUND), request)
+        # The template of the path, never the path: a caller may have written anything there.
+        _log.error("a page failed", route=request.scope.get("path_template", ""), exc_info=fault)
         return _problem(rooms, Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), request)
 
     handlers = routes(rooms)
