@@ -370,31 +370,35 @@ def fault_of(what: str, words: Words) -> str:
 
 # ------------------------------------------------------------------------------------------- as it is read, only
 
+Row = tuple[str, list[str]]
+"""(label, texts)."""
+
 
 def read_only(
     fields: Mapping[str, Any], catalogue: Catalogue, words: Words
-) -> list[tuple[str, list[tuple[str, list[str]]]]]:
-    """Section → (label, texts) of everything that stands in a version, for a page that changes nothing."""
+) -> list[tuple[str, list[tuple[str, list[Row]]]]]:
+    """(section, its blocks) of everything that stands in a version: each block has a title ("" for none) and rows."""
     shown = []
     for section in SECTIONS:
-        rows: list[tuple[str, list[str]]] = []
+        plain: list[Row] = []
+        blocks: list[tuple[str, list[Row]]] = []
         for part in section.parts:
             held = at(fields, part.path)
             if isinstance(part, Group) and part.keyed:
                 for key, row in (held if isinstance(held, Mapping) else {}).items():
-                    title = catalogue.title(str(key), words)
-                    rows += [
-                        (
-                            f"{title}{BETWEEN}{part_of(f'purposes.{key}.{name}', words)}",
-                            _texts(f"purposes.{key}.{name}", value, words),
-                        )
-                        for name, value in row.items()
-                        if value not in ("", None, [])
-                    ]
+                    blocks.append((catalogue.title(str(key), words), _rows_of(f"{part.path}.{key}", row, words)))
             elif held not in (None, "", []):
-                rows.append((part_of(part.path, words), _texts(part.path, held, words)))
-        shown.append((section.name, rows))
+                plain.append((part_of(part.path, words), _texts(part.path, held, words)))
+        shown.append((section.name, [*([("", plain)] if plain else []), *blocks]))
     return shown
+
+
+def _rows_of(path: str, row: Any, words: Words) -> list[Row]:  # noqa: ANN401  any JSON
+    return [
+        (part_of(f"{path}.{name}", words), _texts(f"{path}.{name}", value, words))
+        for name, value in (row if isinstance(row, Mapping) else {}).items()
+        if value not in ("", None, [])
+    ]
 
 
 def _texts(path: str, held: Any, words: Words) -> list[str]:  # noqa: ANN401  any JSON

@@ -354,7 +354,6 @@ DRAFTS = Page(
     menu=True,
     template="drafts.html",
     asks=(Ask("drafts", "drafts", READ, query=("mine", *PAGED)),),
-    filters=(Field("mine", "yes", required=False),),
     tables=(
         Table(
             "drafts",
