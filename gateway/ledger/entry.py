@@ -71,8 +71,8 @@ KINDS: Mapping[Kind, str] = {
     Kind.AUDIT: "An assignment of an auditor was given or taken back, or a finding noted.",
     Kind.ACCESS_REQUEST: "A resident's request for access was opened, something withheld from it, or it was closed.",
     Kind.INCIDENT: "A personal-data incident was recorded, with the number of residents concerned.",
-    Kind.STAFF: "Somebody at the console was approved, invited, enrolled, recertified, suspended, recovered or dismissed, logged in, "
-    "stepped up or left, or changed a passkey; `change` in the private part tells which.",
+    Kind.STAFF: "Somebody at the console was approved, invited, enrolled, recertified, suspended, recovered or dismissed, "
+    "logged in, stepped up or left, or changed a passkey; `change` in the private part tells which.",
     Kind.REKEY: "Records and index of the register were rewritten under newer keys; the private part has versions and counts.",
 }
 
