@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from click.testing import CliRunner
 from joserfc import jws
 from joserfc.jwk import KeySet
 
-sys.path.append(str(Path(__file__).parents[2] / "http"))
+sys.path += [str(Path(__file__).parents[2] / "http"), str(Path(__file__).parents[2] / "staff")]
+from authenticator import Authenticator
 from partner import Partner
 
 from gateway.cli.verify import verify
@@ -239,3 +241,37 @@ def test_receipts_are_explained_with_commands_that_exist(engineer) -> None:
         _, _, name, *words = shlex.split(line)
         known = {option for each in receipt.commands[name].params for option in each.opts}
         assert {each for each in words if each.startswith("--")} <= known
+
+
+@contextmanager
+def enrolled(console: Any, partner: str) -> Iterator[httpx.Client]:
+    """The browser of an engineer of another partner, as far as HTTP goes."""
+    token = console.invite(f"Teknisi {partner}", Role.ENGINEER, partner=partner)
+    with httpx.Client(base_url=console.origin, headers={"accept-language": "id"}) as http:
+        sent = {"origin": console.origin, "sec-fetch-site": "same-origin"}
+        begun = http.post("/console/enrol/begin", json={"token": token}, headers=sent).json()
+        response = Authenticator(console.origin).create(begun["options"])
+        said = {"token": token, "ceremony": begun["ceremony"], "response": response}
+        done = http.post("/console/enrol/finish", json=said, headers=sent)
+        (cookie,) = re.findall(r"__Host-session=([^;]+)", done.headers["set-cookie"])
+        http.headers["cookie"] = f"__Host-session={cookie}"
+        yield http
+
+
+def test_an_agreement_that_is_over_says_how_to_bring_it_back(console) -> None:
+    """Its state, what to do, and that there is no allowance meanwhile."""
+    with enrolled(console, "lapsed") as http:
+        page = http.get("/console/own").text
+        assert "Berakhir" in page
+        assert "memperpanjang perjanjian" in page
+        assert "Tidak ada perjanjian yang berlaku" in http.get("/console/own/usage").text
+        assert http.get("/console").status_code == 200
+
+
+def test_an_empty_balance_is_told_with_what_to_do(console) -> None:
+    """On the page of the allowance and on the first one."""
+    with enrolled(console, "penniless") as http:
+        for path in ("/console/own/usage", "/console"):
+            page = http.get(path).text
+            assert "Tidak cukup untuk satu jawaban pun" in page
+            assert '<span class="badge bad">Habis</span>' in page
