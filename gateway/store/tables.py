@@ -334,7 +334,7 @@ search_entries = Table(  # a copy of what the leaves say, made again from them a
     Index("search_entries_subject", "subject", "leaf_index"),
 )
 
-finding_days = Table(  # what each partner did on each day: sums over the copy that findings are made from (store/finding_days.py)
+finding_days = Table(  # what each partner did on each day: sums that findings are made from (store/finding_days.py)
     "finding_days",
     metadata,
     Column("partner", Text, nullable=False),
