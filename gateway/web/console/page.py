@@ -148,7 +148,7 @@ class Page:
     page may be asked for again and again with `?live`, each time under the entry of its opening as long as that stands for it
     (`Watching`). `made`: (documents by the names of their asks, the visit, now in microseconds) → what the template is given
     as `made`, for what is not as plain as a member of a document. `own` answers what is posted to the page itself: an async
-    function of (screen, visit, page, form), for what is more than one act.
+    function of (screen, visit, page, form), for what is more than one act; `writers` may post it (empty: whoever may open it).
     """
 
     name: str
@@ -169,3 +169,4 @@ class Page:
     made: Callable[[Mapping[str, Any], Visit, int], Mapping[str, Any]] | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     own: Callable[[Any, Visit, Any, Mapping[str, Any]], Any] | None = None
+    writers: frozenset[Role] = frozenset()

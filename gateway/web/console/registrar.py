@@ -345,6 +345,7 @@ VERSION = Page(
     ),
     made=editor.made,
     own=editor.edit,
+    writers=_OWN,
 )
 
 DRAFTS = Page(

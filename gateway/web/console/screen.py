@@ -11,7 +11,7 @@ from litestar import Response
 
 from gateway.clock import jakarta_date
 from gateway.errors import Cause, Refused
-from gateway.staff.roles import CONSOLE
+from gateway.staff.roles import CONSOLE, Role
 from gateway.web.console import forms
 from gateway.web.console.answers import answer, go, html, told_of
 from gateway.web.console.cells import csv_file, member, path_of
@@ -68,7 +68,7 @@ class Screen:
     async def own(self, visit: Visit, page: Page) -> Response[bytes]:
         """What is posted to a page that answers it by itself."""
         try:
-            visit, given = await self._posted(visit, page)
+            visit, given = await self._posted(visit, page, page.writers)
             if page.own is None:
                 raise Refused(Cause.METHOD_NOT_ALLOWED)
             answered: Response[bytes] = await page.own(self, visit, page, given)
@@ -92,7 +92,7 @@ class Screen:
     async def act(self, visit: Visit, page: Page, action: Action) -> Response[bytes]:  # noqa: PLR0911  one for each way it goes
         """Do what a form asks for. Nothing typed is lost when it is refused."""
         try:
-            visit, given = await self._posted(visit, page, action)
+            visit, given = await self._posted(visit, page, action.roles)
             watched: Told | None = None
             try:
                 if action.compose is None:
@@ -169,16 +169,19 @@ class Screen:
         return page
 
     async def _posted(
-        self, visit: Visit, page: Page, action: Action | None = None
+        self, visit: Visit, page: Page, roles: frozenset[Role] = frozenset()
     ) -> tuple[Visit, dict[str, list[str]]]:
-        """Who sent which form. Raises LoggedOut, Turned, Refused: what somebody known is refused is sealed."""
+        """Who sent which form: one of `roles` if there are any, else whoever may open the page.
+
+        Raises LoggedOut, Turned, Refused: what somebody known is refused is sealed.
+        """
         visit = await self._gate.enter(visit)
         try:
             given = await form_of(visit)
             self._gate.require_own(visit, visit.request.headers.get("x-csrf-token", _one(given, "csrf")))
         except Refused as refused:
             raise await self.desk.refuse(visit, CONSOLE, refused.refusal) from refused
-        await self._gate.open(visit, page, action.roles if action else None)
+        await self._gate.open(visit, page, roles or None)
         return visit, given
 
     async def _watched(self, visit: Visit, page: Page, action: Action) -> Told | None:

@@ -220,6 +220,19 @@ def test_a_stale_draft_shows_what_changed_and_keeps_what_was_typed(http_of, post
     assert 'value="juga saya"' in http_of(WHO).get(path).text
 
 
+def test_who_approves_reads_a_draft_and_does_not_write_it(console, http_of, post_of) -> None:
+    """An approver is shown the draft without a form; one that is sent all the same is refused, and changes nothing."""
+    _, path = drafted(post_of)
+    client = http_of(Role.APPROVER)
+    page = client.get(path)
+    assert page.status_code == 200
+    assert 'id="editor"' not in page.text
+    form = {**Form(page.text).fields, "mou.number": ["bukan saya"], "match": ["*"], "do": ["save"]}
+    headers = {"origin": console.origin, "sec-fetch-site": "same-origin"}
+    assert client.post(path, data=form, headers=headers).status_code == 403
+    assert "bukan saya" not in client.get(path).text
+
+
 def test_a_proposal_is_withdrawn_by_its_proposer(http_of, post_of, send) -> None:
     """The version is a draft again, with everything in it."""
     _, path = drafted(post_of)
