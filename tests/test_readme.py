@@ -113,10 +113,11 @@ def test_readmes_commands_run(demonstration: Shown) -> None:
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
             run.append(done.stdout)
-    verified, checked = run
+    verified, checked, enrolled = run
     assert "\nUSABLE\n" in verified
     assert nik not in verified
     assert checked.startswith("sound: ")
+    assert re.search(r"^http://localhost:\d+/console/enrol#[\w-]{43}$", enrolled, re.MULTILINE)
 
 
 def test_what_is_sent_is_what_openapi_says(demonstration: Shown) -> None:

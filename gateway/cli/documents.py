@@ -16,6 +16,7 @@ from gateway.config import table as settings_table
 from gateway.ledger.entry import KINDS, VERSION, Leaf
 from gateway.ledger.members import MEANINGS, PRIVATE
 from gateway.ledger.published import checker_text, schema_text, vectors_text
+from gateway.web.console.table import text as console_text
 from gateway.web.openapi import text as openapi_text
 from gateway.web.problems import table as problems_table
 
@@ -72,10 +73,16 @@ def checker() -> str:
     return checker_text((Path(__file__).parents[2] / "checker" / "check_ledger.py").read_text("utf-8"))
 
 
+def console() -> str:
+    """docs/console.md with the table of today."""
+    return console_text((Path(__file__).parents[2] / "docs" / "console.md").read_text("utf-8"))
+
+
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/problems.md": problems_table,
     "docs/settings.md": settings_table,
     "docs/ledger-entries.md": ledger_table,
+    "docs/console.md": console,
     "checker/check_ledger.py": checker,
     "checker/schema.json": schema_text,
     "checker/vectors.json": vectors_text,

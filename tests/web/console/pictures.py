@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import os
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,4 +102,26 @@ def test_ways_in_and_out(console, browser, page_of) -> None:
     for name, path in (("refused", "partners"), ("missing", "none")):
         tab = page_of(Role.ENGINEER).open(f"{console.origin}/console/{path}?lang=id")
         take(tab, name)
+        tab.close()
+
+
+def test_pictures_for_the_documents(console, page_of, furnished) -> None:
+    """The few that docs/console.md and README show, small: copy them from `docs` in the folder."""
+    (FOLDER / "docs").mkdir(exist_ok=True)
+    shown = {
+        "approval": ("approval", Role.APPROVER, 0), "editor": ("version", Role.REGISTRAR, 0),
+        "proof": ("entry", Role.AUDITOR, 0),
+        "failures": ("own_failures", Role.ENGINEER, 0), "duties": ("duties", Role.REGISTRAR, 0),
+        "traffic": ("traffic", Role.AUDITOR, 0),
+    }  # fmt: skip
+    for name, (of, role, top) in shown.items():
+        page = next(one for one in PAGES if one.name == of)
+        page_of(role).open(f"{console.origin}/console/me?lang=en").close()
+        tab = page_of(role).open(console.origin + furnished.get(page.path, page.path), width=1120)
+        if of == "entry":
+            tab.locator("[data-proof][data-state=good]").wait_for()
+        clip = {"x": 0, "y": top, "width": 1120, "height": 900, "scale": 0.75}
+        options = {"format": "webp", "quality": 80, "clip": clip, "captureBeyondViewport": True}
+        taken = tab.context.new_cdp_session(tab).send("Page.captureScreenshot", options)
+        (FOLDER / "docs" / f"{name}.webp").write_bytes(b64decode(taken["data"]))
         tab.close()
