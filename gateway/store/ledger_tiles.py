@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from gateway.errors import LedgerFault
 from gateway.ledger.merkle import HASH, Frontier, leaf_hash
@@ -38,6 +38,9 @@ def complete(connection: Connection, first: int, appended: Sequence[bytes], fron
     put_many(connection, ledger_tiles, rows)
 
 
+_full = delete(ledger_open).where(ledger_open.c.first >= bindparam("first"), ledger_open.c.first < bindparam("end"))
+
+
 def keep_open(connection: Connection, first: int, appended: Sequence[bytes], size: int) -> None:
     """Keep the hashes of the entries appended from `first` on as far as their tile is open; `size` counts the entries now.
 
@@ -45,8 +48,7 @@ def keep_open(connection: Connection, first: int, appended: Sequence[bytes], siz
     """
     begun, before = size - size % WIDTH, first - first % WIDTH
     if before < begun:
-        rows = ledger_open.c.first
-        connection.execute(delete(ledger_open).where(rows >= before, rows < begun))
+        connection.execute(_full, {"first": before, "end": begun})
     begin = max(first, begun)
     if begin < size:
         put_many(connection, ledger_open, [(begin, b"".join(appended[begin - first :]))])
