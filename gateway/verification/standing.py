@@ -103,6 +103,7 @@ class Directory:
         self._house_moved = house_moved
         self._known: dict[str, Standing] = {}
         self._unknown: dict[str, int] = {}
+        self._doubted: dict[str, int] = {}
 
     def recall(self, client_id: str) -> Standing | None:
         """The standing when it is in memory."""
@@ -124,6 +125,18 @@ class Directory:
         else:
             self._known[client_id] = found
         return found
+
+    def doubt(self, client_id: str) -> bool:
+        """Drop the standing by which a client was not known; whether it is worth a second look.
+
+        Such a refusal is not sealed, so no seal ever tells that it has moved. Once a second: anyone may name a client.
+        """
+        now = self._clock.now()
+        if client_id not in self._known or self._doubted.get(client_id, 0) > now:
+            return False
+        self._doubted[client_id] = now + SECOND
+        del self._known[client_id]
+        return True
 
     def forget(self, epochs: Mapping[str, int]) -> None:
         """Drop every standing that was read at other counts than `epochs`."""

@@ -118,9 +118,11 @@ class OAuthCall(ABC):
             return Reply(400, {"error": "invalid_request", "error_description": str(fault)})
         claimed = rooms.token_endpoint.claimed_client(form)
         certificate = certificate_of(scope, headers, rooms.proxies)
-        for _ in range(2):  # once more when what it was decided on has moved meanwhile
+        for _ in range(3):  # once more when what it was decided on has moved meanwhile, or may have before
             standing = await rooms.directory.standing(claimed) if claimed else None
             grant = self._decide(form, headers, standing, certificate)
+            if grant.body.get("error") == "invalid_client" and rooms.directory.doubt(claimed or ""):
+                continue
             if grant.status != _OK or standing is None:
                 return self._error(grant.status, grant.body)
             await rooms.door.admit_client(standing.client.client_id)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from deployment import wait_for
 from desk import Office, fields, new_name, slug
 from partner import ProofKey, b64u
 
@@ -165,6 +166,17 @@ def test_bodies_are_strict_and_never_echoed(office) -> None:
     assert (slug(missing), nik in missing.text) == ("not-found", False)
     reply = office.registrar.call("DELETE", "/v1/partners")
     assert (reply.status_code, reply.headers["allow"]) == (405, "GET, POST")
+
+
+def test_a_new_key_lets_in_whoever_was_refused_before_it(office) -> None:
+    """A client whose only key was removed is in again within a second of the approval of another, without a restart."""
+    partner, _, client = office.bring_in()
+    assert office.ask(client).status_code == 200
+    removed = office.registrar.call("DELETE", f"/v1/partners/{partner}/keys/{client.jwk['kid']}")
+    assert removed.status_code == 200
+    assert client.request_token().status_code == 400
+    fresh = office.add_key(partner)
+    wait_for("the new key", lambda: fresh.request_token().status_code == 200, 5)
 
 
 def test_a_name_is_registered_once(office) -> None:
