@@ -1,0 +1,118 @@
+"""Does a registrar see every draft, whose it is and what it waits with, and what was delivered? On both databases."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.clock import SystemClock, SystemEntropy
+from gateway.errors import Refused
+from gateway.policy.decide import Decider
+from gateway.policy.policies import load
+from gateway.store.administration import do
+from gateway.store.engine import Database
+from gateway.store.paperwork import VIEWS
+from gateway.store.views import Sight, show
+from gateway.verification.acts import Act, Delivery, NewPartner, Nothing, Objection, Seen, View
+
+ROOT = Path(__file__).parents[2]
+ENTROPY, CLOCK = SystemEntropy(), SystemClock()
+DECIDER = Decider(load(ROOT / "policies"))
+
+
+def act(database: Database, name: str, path: dict[str, str], body: Any, person: str = "Budi") -> dict[str, Any]:
+    (deed,) = do(database, ENTROPY, DECIDER, [Act(name, path, body, person)])
+    return dict(deed.answer)
+
+
+def seen(database: Database, name: str, person: str = "Budi", **query: str) -> list[dict[str, Any]]:
+    """The items of a view, for a person."""
+    with database.reading() as connection:
+        sight = Sight(connection, CLOCK.now(), DECIDER.policies.purposes, DECIDER)
+        view = View(name, {}, query, person=person)
+        shown = VIEWS[name](sight, view) if name in VIEWS else show(sight, view)
+        return list(shown.document["items"])
+
+
+def example() -> dict[str, Any]:
+    """The fields of the example of docs/agreements.md."""
+    found = re.search(r"```toml\n(.*?)```", (ROOT / "docs/agreements.md").read_text("utf-8"), re.DOTALL)
+    assert found
+    table = tomllib.loads(found[1])["agreement"][0]
+    return _plain({name: value for name, value in table.items() if name not in {"id", "partner", "client"}})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+@pytest.fixture
+def drafted(database: Database) -> dict[str, str]:
+    """A partner with a whole draft: the path of the draft."""
+    partner = act(database, "register_partner", {}, NewPartner("Bank Contoh", "bank"))["id"]
+    made = act(database, "draft_agreement", {"id": partner}, example())
+    return {"a": made["agreement"], "v": str(made["version"])}
+
+
+def test_drafts_tell_whose_they_are_and_what_they_lack(database: Database, drafted: dict[str, str]) -> None:
+    """Mine are those that I had a hand in; a whole one lacks nothing, an empty one much."""
+    act(database, "draft_agreement", {"id": "bank-contoh"}, {"id": "kosong"}, "Sri")
+    every = {one["agreement"]: one for one in seen(database, "drafts")}
+    assert every[drafted["a"]]["lacks"] == 0
+    assert every["kosong"]["lacks"] > 5
+    assert [one["agreement"] for one in seen(database, "drafts", mine="yes")] == [drafted["a"]]
+    assert [one["agreement"] for one in seen(database, "drafts", "Sri", mine="yes")] == ["kosong"]
+    act(database, "amend_draft", drafted, example(), "Sri")
+    assert [one["mine"] for one in seen(database, "drafts", agreement=drafted["a"])] == [True]
+    assert len(seen(database, "drafts", "Sri", mine="yes")) == 2
+
+
+def test_a_proposed_draft_names_its_proposal_until_it_is_withdrawn(database: Database, drafted: dict[str, str]) -> None:
+    """Only its proposer is told that it is his to withdraw."""
+    proposed = act(database, "propose_version", drafted, Nothing())
+    (one,) = seen(database, "drafts")
+    assert (one["state"], one["approval"], one["proposed_by_me"]) == ("proposed", proposed["approval"], True)
+    assert [each["proposed_by_me"] for each in seen(database, "drafts", "Sri")] == [False]
+    act(database, "withdraw", {"id": proposed["approval"]}, Objection("salah"))
+    (one,) = seen(database, "drafts")
+    assert (one["state"], one["approval"]) == ("draft", None)
+
+
+def test_what_was_delivered_is_told_by_partner(database: Database, drafted: dict[str, str]) -> None:
+    """A delivery stands with its agreement and its partner, and is narrowed to one partner."""
+    proposed = act(database, "propose_version", drafted, Nothing())
+    act(database, "approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Sri")
+    assert seen(database, "drafts") == []
+    act(database, "deliver", {"a": drafted["a"]}, Delivery("return_data", "BA/1"))
+    (one,) = seen(database, "delivered")
+    assert (one["partner"], one["agreement"], one["reference"]) == ("bank-contoh", drafted["a"], "BA/1")
+    assert seen(database, "delivered", partner="bank-contoh") == [one]
+    assert seen(database, "delivered", partner="lain") == []
+
+
+def test_the_closed_list_is_told_as_the_policies_have_it(database: Database) -> None:
+    """Every purpose, with what an agreement for it starts from."""
+    told = {one["purpose"]: one for one in seen(database, "purposes")}
+    assert told.keys() == DECIDER.policies.purposes.purposes.keys()
+    assert told["account_opening"]["decide"] == ["name", "birth_date"]
+    assert "mother_name" in told["account_opening"]["justified"]
+
+
+def test_the_list_of_partners_is_narrowed(database: Database) -> None:
+    """By a part of the name or id, whatever its case, the class and the state; another state is refused."""
+    for name, kind in (("Bank Contoh", "bank"), ("Dinas Contoh", "region")):
+        act(database, "register_partner", {}, NewPartner(name, kind))
+    assert len(seen(database, "partners")) == 2
+    assert [one["id"] for one in seen(database, "partners", text="DINAS")] == ["dinas-contoh"]
+    assert [one["id"] for one in seen(database, "partners", **{"class": "bank"})] == ["bank-contoh"]
+    assert seen(database, "partners", state="suspended") == []
+    with pytest.raises(Refused):
+        seen(database, "partners", state="asleep")
