@@ -101,11 +101,18 @@ class Console:
         assert told.refusal.cause is Cause.INVALID_TOKEN
         return told
 
-    def view(self, name: str, path: dict[str, str] | None = None, client: str = "", token: str = "") -> Any:
+    def view(
+        self,
+        name: str,
+        path: dict[str, str] | None = None,
+        client: str = "",
+        token: str = "",
+        **query: str,
+    ) -> Any:
         """The document of a view."""
         with self.database.reading() as connection:
             sight = Sight(connection, CLOCK.now(), self.decider.policies.purposes, self.decider)
-            return show(sight, View(name, path or {}, client_id=client, token_id=token)).document
+            return show(sight, View(name, path or {}, query, client_id=client, token_id=token)).document
 
     def entries(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Every leaf with its private part; the ledger must be sound."""

@@ -267,6 +267,21 @@ def test_nobody_ends_or_removes_what_is_somebody_elses(console: Console) -> None
     assert refused(console.entrance.session(other.cookie)).refusal.cause is Cause.INVALID_TOKEN
 
 
+def test_all_other_sessions_end_and_this_one_goes_on(console: Console) -> None:
+    """Of the own sessions alone, but the one that is named; a session of somebody else is no name for that."""
+    member, other = console.member("Ayu"), console.member("Rina")
+    key, first = console.enrol(member)
+    second, (_, theirs) = console.log_in(key), console.enrol(other)
+    client = f"console.{member}"
+    with pytest.raises(Exception, match="not-found"):
+        console.do("end_other_sessions", {"session": theirs.session.id}, client=client, person="Ayu")
+    done = console.do("end_other_sessions", {"session": second.session.id}, client=client, person="Ayu")
+    assert done["ended"] == 1
+    assert refused(console.entrance.session(first.cookie)).refusal.cause is Cause.INVALID_TOKEN
+    assert run(console.entrance.session(second.cookie)).member == member
+    assert run(console.entrance.session(theirs.cookie)).member == other
+
+
 def test_logging_out_holds_on_every_worker(console: Console) -> None:
     """The cookie stands for nobody from then on, and the end is an entry, once."""
     _, admission = console.enrol(console.member())

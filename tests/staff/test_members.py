@@ -234,6 +234,65 @@ def test_a_certification_lapses_by_itself(console: Console) -> None:
     assert watch(console) == 0
 
 
+def test_a_list_of_people_is_narrowed(console: Console) -> None:
+    """By part of the name, state, role and whose they are; a value that is none is refused by its name."""
+    ayu, rina = console.member("Ayu"), console.member("Rina", "approver", "auditor")
+    console.enrol(rina)
+    for query, wanted in (
+        ({"text": "AY"}, [ayu]),
+        ({"state": "enrolled"}, [rina]),
+        ({"role": "auditor"}, [rina]),
+        ({"partner": "dukcapil"}, [ayu, rina]),
+        ({"text": "ay", "role": "auditor"}, []),
+        ({"due": "yes"}, []),
+    ):
+        assert [each["id"] for each in console.view("members", **query)["items"]] == wanted, query
+    assert [each["passkey_count"] for each in console.view("members")["items"]] == [0, 1]
+    for name in ("state", "role", "due"):
+        assert cause(console.view, "members", **{name: "nothing"}) is Cause.MALFORMED_REQUEST
+
+
+def test_who_is_to_be_certified_comes_the_soonest_first(console: Console) -> None:
+    """Lapsed ones before those that end within 30 days; the list pages on, even where two end at one moment."""
+    ids = [console.member(f"Orang {number}") for number in range(4)]
+    now = CLOCK.now()
+    with console.database.sealing() as (connection, _):
+        for id, days in zip(ids, (20, -1, 20, 40), strict=True):
+            connection.execute(update(members).where(members.c.id == id).values(certified_until=now + days * DAY))
+    first = console.view("members", due="yes", limit="2")
+    second = console.view("members", due="yes", limit="2", cursor=first["next"])
+    assert [each["id"] for each in first["items"] + second["items"]] == [ids[1], ids[0], ids[2]]
+    assert [each["certification"] for each in first["items"]] == ["lapsed", "due"]
+    assert second["next"] is None
+
+
+def test_proposals_tell_whose_hands_they_were_in_and_whether_they_still_stand(console: Console) -> None:
+    """Newest first when asked for; decided ones apart; a recovery names its person, and falls when the passkeys have changed."""
+    ayu, rina = console.member("Ayu"), console.member("Rina", "auditor")
+    key, _ = console.enrol(ayu)
+    assert key.keys
+    first = console.do("propose_recovery", {"id": ayu})["approval"]
+    second = console.do("propose_member", {}, NewMember("Tono", ["auditor"]))["approval"]
+    waiting = console.view("approvals", state="open")["items"]
+    assert [each["id"] for each in waiting] == [first, second]
+    assert [(each["proposer"], each["persons"]) for each in waiting] == [
+        ("Budi", ["Ayu", "Budi"]),
+        ("Budi", ["Tono", "Budi"]),
+    ]
+    assert (waiting[0]["about"]["person"], waiting[1]["about"]["roles"]) == ("Ayu", ["auditor"])
+    assert [each["id"] for each in console.view("approvals", kind="recovery")["items"]] == [first]
+    decided = console.view("approvals", state="decided", order="newest")["items"]
+    assert [each["about"]["member"] for each in decided] == [rina, ayu]
+    page = console.view("approvals", order="newest", limit="1")
+    assert [each["id"] for each in page["items"]] == [second]
+    assert console.view("approvals", order="newest", limit="1", cursor=page["next"])["items"][0]["id"] == first
+    assert cause(console.view, "approvals", kind="nothing") is Cause.MALFORMED_REQUEST
+    assert console.view("approval", {"id": first})["stands"] is True
+    console.do("suspend_member", {"id": ayu}, Reason("leave"))
+    assert console.view("approval", {"id": first})["stands"] is False
+    assert console.view("approval", {"id": decided[0]["id"]})["stands"] is None
+
+
 def test_administrators_end_the_sessions_of_a_member(console: Console) -> None:
     """All of them, and the passkey goes on working."""
     member = console.member()

@@ -83,7 +83,7 @@ STAFF = Page(
             (
                 Field("person"),
                 Field("roles", "many", choices=ROLES),
-                Field("partner", required=False),
+                Field("partner", required=False, label="engineer_of"),
                 Field("external", required=False),
             ),
             after=_PROPOSED,
@@ -171,7 +171,7 @@ CREDENTIALS = Page(
             acts.NewAdministrator,
             (
                 Field("person"),
-                Field("client_id"),
+                Field("client_id", label="new_credential"),
                 Field("scopes", "many", choices=SCOPES),
                 Field("jwk", "json"),
             ),
