@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).parents[2] / "http"))  # pytest's importlib m
 
 from desk import fields
 
-from gateway.verification.acts import NewPartner, Payment, Seen
+from gateway.verification.acts import NewPartner, Seen
 from gateway.verification.audit import NewAssignment
 from gateway.verification.staff import NewMember
 
@@ -59,7 +59,6 @@ def furnish(console: Any, auditor: str, read: httpx.Client) -> dict[str, str]:
     draft = console.act("draft_agreement", {"id": partner}, fields(), "Demo Registrar")
     agreement, version = draft["agreement"], {"a": draft["agreement"], "v": str(draft["version"])}
     approved(console, "propose_version", version, None)
-    approved(console, "propose_payment", {"id": "penniless"}, Payment("pks-penniless", 500_000, "TRF/2026/9"))
     more = {"burst": 2000, "day": 9000, "month": 90_000, "tariff": 800, "prepaid": False}
     amended = fields(allowance=more, dpia={"reference": "DPIA/2", "date": day(-3)})
     console.act("draft_version", {"a": agreement}, amended, "Demo Registrar")

@@ -31,7 +31,7 @@ from gateway.verification.audit import NewAssignment
 from gateway.web.console.countdown import ago, countdown
 from gateway.web.console.words import Words
 
-PARTNERS = ["bpjs", "dukcapil"]
+PARTNERS = ["tax", "dukcapil"]  # of whose questions no other test asks
 UNKNOWN = [f"320101010190{serial:04d}" for serial in range(8001, 8015)]
 
 
@@ -54,7 +54,7 @@ def resident(console) -> dict[str, Any]:
     someone: dict[str, Any] = console.deployment.active[3]
 
     async def ask() -> None:
-        partner = await Partner(console.deployment).log_in()
+        partner = await Partner(console.deployment, "tax", "taxpayer_registration").log_in()
         line = await Line.to(console.deployment.port)
         known = partner.question(someone)
         for question in [known, known, known, *(known | {"nik": nik} for nik in UNKNOWN)]:
@@ -158,7 +158,7 @@ def test_the_ledger_is_searched_within_the_assignment(read) -> None:
 
 def test_the_ledger_pages_by_the_entry_that_came_last(read) -> None:
     """Each page continues behind the last entry of the one before, and together they are all of them."""
-    path, seen = "/console/ledger?kind=answer&partner=bpjs&limit=7", []
+    path, seen = "/console/ledger?kind=answer&partner=tax&limit=7", []
     while path:
         page = read(path).text
         seen += re.findall(r'href="/console/ledger/entries/([0-9a-f-]{36})"', page)
@@ -298,7 +298,7 @@ def test_one_byte_changed_is_refused_in_red(meddling, accessible, picture, name,
 
 def test_a_member_shown_otherwise_than_sealed_is_refused(meddling) -> None:
     """A page that shows another purpose than the leaf has is caught by the leaf."""
-    meddling.change = lambda text: text.replace('data-leaf="purpose">claim_', 'data-leaf="purpose">other_')
+    meddling.change = lambda text: text.replace('data-leaf="purpose">taxpayer_', 'data-leaf="purpose">somebody_')
     state, said = meddling.verdict()
     assert state == "bad"
     assert "lain daripada daun" in said
@@ -447,7 +447,7 @@ def test_findings_are_explained_and_worked_on(read, post_of) -> None:
     assert page.count('href="/console/ledger/entries/') == len(UNKNOWN)
     link = re.search(r'href="(/console/findings/do/note_finding\?finding=[^"]+)"', page).group(1).replace("&amp;", "&")
     form = read(link).text
-    assert f"<code>enumeration.{day()}.bpjs</code>" in form
+    assert f"<code>enumeration.{day()}.tax</code>" in form
     fields = {"state": "examining", "owner": "Ayu", "note": "Menunggu penjelasan bank"}
     done = post_of(Role.AUDITOR, "/console/findings/do/note_finding", fields, page=link)
     assert done.status_code == 303, done.text
@@ -508,7 +508,7 @@ def test_who_asked_leaves_no_nik_behind(console, auditor, resident) -> None:
     tab.get_by_role("button", name="Cari").click()
     tab.locator("#table-asked table").wait_for()
     assert tab.locator("#table-asked tbody tr").count() >= 3
-    assert "bpjs" in tab.locator("#table-asked").inner_text()
+    assert "tax" in tab.locator("#table-asked").inner_text()
     assert resident["nik"] not in tab.content()
     assert resident["nik"] not in tab.title()
     assert resident["nik"] not in "".join([tab.url, *auditor.requests])
@@ -565,10 +565,10 @@ def test_a_resident_is_told_who_asked(read, post_of, resident, request_path) -> 
     sheet = read(f"{request_path}/print").text
     assert "Rekam jejak pemrosesan data kependudukan" in sheet
     assert f"1 entri, karena: {basis}" in sheet
-    assert "BPJS Kesehatan" in sheet
-    purpose = re.search(rf'href="({request_path}/do/withhold\?purpose=claim_eligibility)"', after).group(1)
+    assert "Kantor Pajak" in sheet
+    purpose = re.search(rf'href="({request_path}/do/withhold\?purpose=taxpayer_registration)"', after).group(1)
     assert post_of(Role.AUDITOR, f"{request_path}/do/withhold", {"basis": basis}, page=purpose).status_code == 303
-    assert "BPJS Kesehatan" not in read(f"{request_path}/print").text
+    assert "Kantor Pajak" not in read(f"{request_path}/print").text
     closed = post_of(Role.AUDITOR, f"{request_path}/do/close_access_request", {"outcome": "delivered"})
     assert closed.status_code == 303
     left = read(request_path).text
@@ -587,7 +587,7 @@ def test_a_request_is_there_for_its_own_officer_alone(http_of, post_of, resident
     fields = {"nik": resident["nik"], "reference": "LOKET/8-2026"}
     made = post_of(Role.REGENCY_OPERATOR, "/console/access-requests/do/open_access_request", fields)
     own = made.headers["location"].partition("?")[0]
-    assert "BPJS Kesehatan" in http_of(Role.REGENCY_OPERATOR).get(own).text
+    assert "Kantor Pajak" in http_of(Role.REGENCY_OPERATOR).get(own).text
     assert http_of(Role.AUDITOR).get(own).status_code == 404
 
 
@@ -598,7 +598,7 @@ def test_a_request_is_there_for_its_own_officer_alone(http_of, post_of, resident
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.REGISTRAR])
 def test_an_incident_runs_until_notice_is_given(http_of, post_of, role) -> None:
     """Residents affected are counted from the ledger; the clock runs, and stops with the number of the notice."""
-    fields = {"description": f"Kunci mitra bocor ({role})", "since": day(-1), "until": day(), "partners": "bpjs"}
+    fields = {"description": f"Kunci mitra bocor ({role})", "since": day(-1), "until": day(), "partners": "tax"}
     made = post_of(role, "/console/incidents/do/record_incident", fields)
     assert made.status_code == 303, made.text
     path = made.headers["location"].partition("?")[0]
