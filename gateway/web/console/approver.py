@@ -132,7 +132,7 @@ def _one(docs: Mapping[str, Any], visit: Visit, _: int) -> Item:
         "what": what(approval, words),
         "hand": mine,
         "facts": facts(approval, words),
-        "looks": words(f"look.{kind}").split("\n") if waits else [],
+        "looks": words(f"look.{kind}").split("\n") if approval["stands"] else [],
         "next": f"next.{kind}" if approval["state"] == "approved" and words.has(f"next.{kind}") else "",
         "widened": widened,
         "seen": seen(approval),
@@ -185,7 +185,7 @@ APPROVAL = Page(
             path={"id": "id"},
             watch="approval",
             step_up=True,
-            when={"state": "open"},
+            when={"state": "open", "stands": True},
         ),
         Action(
             "reject", _APPROVERS, APPROVE, acts.Objection, (Field("reason"),), path={"id": "id"}, watch="approval",

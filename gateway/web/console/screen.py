@@ -205,7 +205,7 @@ class Screen:
             fields = forms.fill(forms.offering(action.fields, watched.document), given, None, {})
             return self._html(
                 visit, "stale.html", status=turned.status, page=page, action=action, moved=moved, fields=fields, watched=watched,
-                seen=seen(watched.document), back=_back(visit),
+                seen=seen(watched.document), back=_back(visit), fits=_fits(action, watched.document),
             )  # fmt: skip
         return self._form(visit, page, action, watched, given, errors, turned.status, turned.document)
 
@@ -278,7 +278,7 @@ class Screen:
         ):
             return False
         document = docs.get(action.watch) or next(iter(docs.values()), None)
-        return all(_holds(member(document, name), value) for name, value in action.when.items())
+        return _fits(action, document)
 
     async def _file(self, visit: Visit, page: Page, query: Mapping[str, str]) -> Response[bytes]:
         """What a view sends, as a file."""
@@ -305,6 +305,10 @@ class Screen:
             "text/csv; charset=utf-8",
             more={"content-disposition": f'attachment; filename="{name}"'},
         )
+
+
+def _fits(action: Action, document: Any) -> bool:  # noqa: ANN401  any document
+    return all(_holds(member(document, name), value) for name, value in action.when.items())
 
 
 def _holds(held: Any, wanted: Any) -> bool:  # noqa: ANN401  any JSON

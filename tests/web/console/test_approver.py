@@ -113,7 +113,7 @@ def test_the_queue_holds_what_waits_the_oldest_first(console, read) -> None:
 def test_an_own_proposal_is_greyed_with_the_reason(console, read, page_of, http_of) -> None:
     """Whoever proposed, drafted or is meant sees why it is not theirs to decide; others are asked to examine it."""
     person = page_of(Role.APPROVER).person
-    own = payment(console, 3_333_000, person=person)
+    own, others = payment(console, 3_333_000, person=person), payment(console)
     about = console.act("propose_recovery", {"id": member_of(console, person)}, Nothing(), PROPOSER)["approval"]
     rows = {
         re.search(r"/console/approvals/([0-9a-f-]{36})", row).group(1): row
@@ -122,9 +122,8 @@ def test_an_own_proposal_is_greyed_with_the_reason(console, read, page_of, http_
     }
     assert '<small class="mine">Anda yang mengusulkan</small>' in rows[own]
     assert '<small class="mine">Tentang Anda</small>' in rows[about]
-    other = next(row for id, row in rows.items() if id not in {own, about})
-    assert "Periksa" in other
-    assert 'class="mine"' not in other
+    assert "Periksa" in rows[others]
+    assert 'class="mine"' not in rows[others]
     assert "Menunggu penyetuju" in http_of(Role.REGISTRAR).get("/console/approvals").text
     for id in (own, about):
         console.act("withdraw", {"id": id}, Objection("Selesai"), person if id == own else PROPOSER)
@@ -327,6 +326,7 @@ def test_what_has_changed_meanwhile_is_shown_and_not_approved(console, approver,
     reply = http_of(Role.APPROVER).post(f"{path}/do/approve", data=hidden, headers=own)
     assert reply.status_code == 412
     assert re.search(r"Masih sesuai keadaan.*<del>\s*Ya\s*</del>.*<ins>\s*Tidak", reply.text, re.DOTALL)
+    assert "Tetap lakukan" not in reply.text  # what can no longer be done is not offered
     page = read(path).text
     assert "Pengajuan ini tidak dapat disetujui lagi" in page
     assert "/do/approve" not in page
