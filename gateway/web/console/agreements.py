@@ -20,8 +20,9 @@ _OWN = frozenset({REGISTRAR})
 
 
 def _next_version(_: Any, watched: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401  a form
-    """The fields of a draft that follows the version watched."""
-    return written_fields(watched["fields"])
+    """The fields of a draft that follows the version watched; of one that is a draft itself, they are as they were sent."""
+    fields: dict[str, Any] = watched["fields"]
+    return fields if watched["state"] in ("draft", "proposed") else written_fields(fields)
 
 
 _AGREEMENT = Ask("agreement", "agreement", READ, path={"a": "a"})

@@ -260,13 +260,18 @@ def post_of(console: House, http_of: Callable[..., httpx.Client]) -> Callable[..
 
 
 @pytest.fixture(scope="session")
-def accessible() -> Callable[[Page], None]:
-    """Asserts that axe finds nothing (WCAG 2.2 A and AA, best practices) on a page as it stands."""
+def accessible() -> Callable[..., None]:
+    """Asserts that axe finds nothing (WCAG 2.2 A and AA, best practices) on a page as it stands.
+
+    `again`: only what colours and widths change on a page that was looked at already.
+    """
     axe = Axe()
 
-    def check(page: Page) -> None:
+    def check(page: Page, *, again: bool = False) -> None:
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-        found = axe.run(page, options={"runOnly": {"type": "tag", "values": tags}})
+        looks = ["color-contrast", "target-size", "scrollable-region-focusable", "link-in-text-block"]
+        only = {"type": "rule", "values": looks} if again else {"type": "tag", "values": tags}
+        found = axe.run(page, options={"runOnly": only, "resultTypes": ["violations"]})
         faults = [
             f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes']][:3]}"
             for one in found.response["violations"]
