@@ -28,14 +28,17 @@ PURPOSE = "account_opening"
 UUID = r"[0-9a-f-]{36}"
 
 
-class Person:
-    """Somebody in a browser of their own, who has enrolled by a link of the command line."""
+def command_line(console: Any, name: str, role: Role) -> str:
+    """The one-time link that `nik-gateway staff enrol` prints."""
+    words = ["staff", "enrol", "--person", name, "--role", role.value, "--json"]
+    two = ["--proposer", "Demo Registrar", "--approver", "Demo Approver"]
+    return str(json.loads(console.deployment.command(*words, *two))["link"])
 
-    def __init__(self, console: Any, browser: Any, name: str, role: Role, partner: str = "") -> None:
-        words = ["staff", "enrol", "--person", name, "--role", role.value, "--json"]
-        words += ["--partner", partner] if partner else []
-        two = ["--proposer", "Demo Registrar", "--approver", "Demo Approver"]
-        link = json.loads(console.deployment.command(*words, *two))["link"]
+
+class Person:
+    """Somebody in a browser of their own, who has enrolled by a link."""
+
+    def __init__(self, console: Any, browser: Any, name: str, link: str) -> None:
         self.name, self._origin = name, console.origin
         self.context = browser.new_context(locale="id-ID", reduced_motion="reduce")
         self.context.set_default_timeout(20_000)
@@ -127,6 +130,12 @@ def approve(approver: Person, about: str, seen: str = "") -> None:
     tab.wait_for_url(re.compile(f"/console/approvals/{UUID}$"))
     if seen:
         expect(tab.locator("main ins").get_by_text(seen).first).to_be_visible()
+    decide(approver)
+
+
+def decide(approver: Person) -> None:
+    """Approve the proposal that is looked at."""
+    tab = approver.tab
     tab.locator("form.approve button[type=submit]").click()
     again = tab.locator("form[data-passkey=step-up] button")
     done = tab.locator("main .badge.good")
@@ -134,6 +143,19 @@ def approve(approver: Person, about: str, seen: str = "") -> None:
     if again.count():
         again.click()
     expect(done.first).to_be_visible()
+
+
+def invite(registrar: Person, approver: Person, name: str, partner: str) -> str:
+    """Propose an engineer, have it approved, and make the one-time link, at the pages of people."""
+    registrar.at("/console/staff")
+    registrar.choose("propose_member")
+    registrar.fill({"person": name, "roles": Role.ENGINEER.value, "partner": partner})
+    approver.at("/console/approvals/" + re.findall(UUID, registrar.send("propose_member").url)[0])
+    decide(approver)
+    registrar.at(f"/console/staff?text={name}").locator("main tbody a").first.click()
+    registrar.choose("invite_member")
+    registrar.tab.locator("main form.sheet button[type=submit]").click()
+    return registrar.tab.locator("#once-link").inner_text()
 
 
 def ask(profile: Path, resident: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,8 +177,14 @@ def refused(profile: Path, resident: Mapping[str, Any], purpose: str = PURPOSE) 
 
 def test_a_partner_lives_from_registration_to_termination(console, browser, tmp_path) -> None:  # noqa: PLR0915  a whole life
     """Registered, agreed, keyed by two persons each; asks, spends, is refused, suspended, resumed, ended; all of it proven."""
-    registrar = Person(console, browser, "Ratna Pendaftaran", Role.REGISTRAR)
-    approver = Person(console, browser, "Surya Penyetuju", Role.APPROVER)
+    registrar, approver, auditor = (
+        Person(console, browser, name, command_line(console, name, role))
+        for name, role in (
+            ("Ratna Pendaftaran", Role.REGISTRAR),
+            ("Surya Penyetuju", Role.APPROVER),
+            ("Arif Pemeriksa", Role.AUDITOR),
+        )
+    )
     residents = iter(console.deployment.active[-20:])
 
     registrar.at("/console/partners")
@@ -207,7 +235,7 @@ def test_a_partner_lives_from_registration_to_termination(console, browser, tmp_
         "key_file": "key.jwk",
     }
     profile.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in facts.items()))
-    engineer = Person(console, browser, "Eka Perekayasa", Role.ENGINEER, partner)
+    engineer = Person(console, browser, "Eka Perekayasa", invite(registrar, approver, "Eka Perekayasa", partner))
     engineer.at("/console/own")
     expect(engineer.shown(PURPOSE).first).to_be_visible()
     engineer.at("/console/own/usage")
@@ -225,7 +253,6 @@ def test_a_partner_lives_from_registration_to_termination(console, browser, tmp_
     engineer.tab.locator("main article summary").first.click()
     expect(engineer.tab.locator("a[href='/problems/purpose-not-agreed']").first).to_be_visible()
 
-    auditor = Person(console, browser, "Arif Pemeriksa", Role.AUDITOR)
     days = [(datetime.now(UTC) + timedelta(hours=7, days=ahead)).strftime("%Y-%m-%d") for ahead in (-1, 1, 30)]
     registrar.at("/console/assignments")
     registrar.choose("propose_assignment")
@@ -235,8 +262,7 @@ def test_a_partner_lives_from_registration_to_termination(console, browser, tmp_
     approver.at("/console/approvals?kind=assignment")
     approver.tab.locator("main tbody tr").filter(has_text=auditor.name).locator("a").first.click()
     approver.tab.wait_for_url(re.compile(UUID))
-    approver.tab.locator("form.approve button[type=submit]").click()
-    expect(approver.tab.locator("main .badge.good").first).to_be_visible()
+    decide(approver)
     for id in (answer["id"], refusal.raw["id"]):
         auditor.at(f"/console/ledger?partner={partner}")
         auditor.tab.locator(f"a[href='/console/ledger/entries/{id}']").first.click()
