@@ -19,7 +19,7 @@ ARGS ?=
 pip = PIP_USER=0 PIP_CONSTRAINT= $(1)/bin/python -m pip --disable-pip-version-check --no-input install -qq
 LOCKED := --require-hashes --only-binary=:all: -r
 PROJECT := --no-deps --no-build-isolation -e .
-CHECKS := lint types layers security suite
+CHECKS := lint types layers security suite console
 
 # Prints the first Python that is new enough and can make a virtual environment, or says what to do.
 define find_python
@@ -102,7 +102,10 @@ layers: venv-test ## which room may import which (import-linter)
 security: venv-test ## known bad habits (bandit)
 	@.venv/bin/bandit -q -c pyproject.toml -r gateway
 suite: venv-test ## the tests alone (ARGS="tests/ledger -x")
-	@.venv/bin/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -q $(or $(ARGS),--ignore=tests/web/console)
+# Apart: what drives a browser leaves an event loop running in its process, beside which no other test can start one.
+console: venv-test ## the tests of the console, in a real browser
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -q tests/web/console
 
 .PHONY: prove
 prove: debian venv-test ## the long proofs: kills, clusters, large registers, a client of another language

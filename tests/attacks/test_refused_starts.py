@@ -38,13 +38,14 @@ def _edit(directory: Path, old: str, new: str) -> None:
     config.write_text(text.replace(old, new, 1))
 
 
-def _issuer(directory: Path) -> str:
-    return next(line for line in (directory / "gateway.toml").read_text().splitlines() if line.startswith("issuer"))
+def _line(directory: Path, setting: str) -> str:
+    return next(line for line in (directory / "gateway.toml").read_text().splitlines() if line.startswith(setting))
 
 
 def _production(directory: Path) -> None:
     _edit(directory, "demo = true", "demo = false")
-    _edit(directory, _issuer(directory), 'issuer = "https://nik.example.go.id"')
+    _edit(directory, _line(directory, "issuer"), 'issuer = "https://nik.example.go.id"')
+    _edit(directory, _line(directory, "origin"), 'origin = "https://nik.example.go.id"')
 
 
 def _example_keys(directory: Path) -> None:

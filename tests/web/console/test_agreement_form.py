@@ -13,10 +13,10 @@ import pytest
 from gateway.partners.lifecycle import examine
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import PartnerEntry
-from gateway.web.console.agreement_faults import Catalogue, fault_of
-from gateway.web.console.agreement_form import id_of, name_of, pruned, read, unknown
-from gateway.web.console.agreement_sheet import Box, Rows, Sheet, sheet
 from gateway.web.console.differences import label_of, readable
+from gateway.web.console.pages.agreement_faults import Catalogue, fault_of
+from gateway.web.console.pages.agreement_form import id_of, name_of, pruned, read, unknown
+from gateway.web.console.pages.agreement_sheet import Box, Rows, Sheet, sheet
 from gateway.web.console.words import Words
 
 ROOT = Path(__file__).parents[3]

@@ -154,10 +154,7 @@ def test_a_forged_cookie_is_nobody(console, registrar, cookie) -> None:
 
 
 def test_sessions_end_everywhere_and_failures_are_counted(console) -> None:
-    """On two workers: what is idle, ended, suspended or dismissed is out from the next call on, and lets nobody in again.
-
-    Every failure to log in looks the same, whoever it is about, and stands in one count of the ledger.
-    """
+    """On two workers: what is idle, ended, suspended or dismissed is out from the next call on; failures look and count alike."""
     house = type(console)(Deployment(workers=2))
     house.deployment.start()
     try:

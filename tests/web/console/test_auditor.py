@@ -28,7 +28,7 @@ from gateway.ledger.receipt import Receipt
 from gateway.staff.roles import Role
 from gateway.verification.acts import Nothing, Seen
 from gateway.verification.audit import NewAssignment
-from gateway.web.console.countdown import ago, countdown
+from gateway.web.console.pages.countdown import ago, countdown
 from gateway.web.console.words import Words
 
 PARTNERS = ["tax", "dukcapil"]  # of whose questions no other test asks

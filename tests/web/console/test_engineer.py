@@ -26,7 +26,7 @@ from partner import Partner
 from gateway.cli.verify import verify
 from gateway.client import GatewayClient, Refusal
 from gateway.staff.roles import Role
-from gateway.web.console.engineer import balance, gauges
+from gateway.web.console.pages.engineer import balance, gauges
 
 NIK = re.compile(r"\d{16}")
 

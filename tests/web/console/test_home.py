@@ -12,7 +12,7 @@ from gateway.clock import HOUR, JAKARTA
 from gateway.staff.roles import Role
 from gateway.verification.acts import NewPartner
 from gateway.verification.staff import NewMember
-from gateway.web.console.home import greeting, todo
+from gateway.web.console.pages.home import greeting, todo
 from gateway.web.console.words import WORDS
 
 NONE = {"open": 0, "near": 0, "overdue": 0, "next": None}

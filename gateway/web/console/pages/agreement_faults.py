@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.web.console.agreement_form import id_of, name_of
 from gateway.web.console.differences import BETWEEN, part_of
+from gateway.web.console.pages.agreement_form import id_of, name_of
 from gateway.web.console.words import Words
 
 

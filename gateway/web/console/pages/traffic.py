@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.web.console.engineer import Gauge, balance, gauges
 from gateway.web.console.page import APPROVER, AUDITOR, ENGINEER, REGISTRAR, Ask, Column, Page, Table
+from gateway.web.console.pages.engineer import Gauge, balance, gauges
 from gateway.web.console.session import Visit
 
 STEPS = ("minute", "hour", "day")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from gateway.staff.roles import Role
-from gateway.web.console import approver, auditor, engineer, home, me, registrar, staff, traffic
 from gateway.web.console.page import Page
+from gateway.web.console.pages import approver, auditor, engineer, home, me, registrar, staff, traffic
 
 PAGES: tuple[Page, ...] = (
     *home.PAGES,

@@ -16,13 +16,13 @@ from litestar import Response
 from gateway.errors import Cause
 from gateway.partners.document import written_fields
 from gateway.verification.acts import Fields
-from gateway.web.console.agreement_faults import Catalogue, place_of
-from gateway.web.console.agreement_form import Given, added, pruned, read, removed, unknown
-from gateway.web.console.agreement_sheet import read_only, sheet
 from gateway.web.console.answers import go
 from gateway.web.console.desk import Told, Turned
 from gateway.web.console.differences import said
 from gateway.web.console.page import REGISTRAR, Action, Page
+from gateway.web.console.pages.agreement_faults import Catalogue, place_of
+from gateway.web.console.pages.agreement_form import Given, added, pruned, read, removed, unknown
+from gateway.web.console.pages.agreement_sheet import read_only, sheet
 from gateway.web.console.session import Visit
 from gateway.web.console.words import Words
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.clock import DAY, HOUR, JAKARTA
-from gateway.web.console.engineer import balance, gauges
 from gateway.web.console.page import (
     APPROVER,
     AUDITOR,
@@ -17,6 +16,7 @@ from gateway.web.console.page import (
     Ask,
     Page,
 )
+from gateway.web.console.pages.engineer import balance, gauges
 from gateway.web.console.session import START, Visit
 
 _OFFICE = frozenset({REGISTRAR, APPROVER, KEY_OFFICER})

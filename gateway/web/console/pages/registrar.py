@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.verification import acts
-from gateway.web.console import agreements, key_paper
-from gateway.web.console.agreement_form import skeleton
-from gateway.web.console.agreements import OF_AGREEMENTS, REASON
 from gateway.web.console.page import APPROVER, KEY_OFFICER, PAGED, REGISTRAR, Action, Ask, Column, Field, Page, Table
+from gateway.web.console.pages import agreements, key_paper
+from gateway.web.console.pages.agreement_form import skeleton
+from gateway.web.console.pages.agreements import OF_AGREEMENTS, REASON
 
 READ, WRITE = "partners.read", "partners.write"
 CLASSES = (

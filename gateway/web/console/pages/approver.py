@@ -9,7 +9,6 @@ from gateway.clock import SECOND
 from gateway.partners.approvals import Widening
 from gateway.partners.approvals import person as same
 from gateway.verification import acts
-from gateway.web.console import key_paper
 from gateway.web.console.desk import seen
 from gateway.web.console.differences import readable
 from gateway.web.console.page import (
@@ -24,6 +23,7 @@ from gateway.web.console.page import (
     Page,
     Table,
 )
+from gateway.web.console.pages import key_paper
 from gateway.web.console.session import Visit
 from gateway.web.console.words import Words
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.verification import audit
-from gateway.web.console.countdown import countdown
 from gateway.web.console.page import (
     APPROVER,
     AUDITOR,
@@ -20,6 +19,7 @@ from gateway.web.console.page import (
     Page,
     Table,
 )
+from gateway.web.console.pages.countdown import countdown
 from gateway.web.console.session import Visit
 
 Documents = Mapping[str, Any]

@@ -9,8 +9,6 @@ from typing import Any
 from gateway.ledger.entry import KINDS
 from gateway.ledger.findings import RULES
 from gateway.verification import audit
-from gateway.web.console import residents
-from gateway.web.console.countdown import ago
 from gateway.web.console.page import (
     APPROVER,
     AUDITOR,
@@ -23,6 +21,8 @@ from gateway.web.console.page import (
     Page,
     Table,
 )
+from gateway.web.console.pages import residents
+from gateway.web.console.pages.countdown import ago
 from gateway.web.console.session import Visit
 
 Documents = Mapping[str, Any]

@@ -10,8 +10,8 @@ from typing import Any
 from litestar import Response
 
 from gateway.verification.acts import AgreementImport
-from gateway.web.console.agreement_faults import Catalogue, fault_of, place_of
 from gateway.web.console.page import REGISTRAR, Action, Page
+from gateway.web.console.pages.agreement_faults import Catalogue, fault_of, place_of
 from gateway.web.console.session import Visit
 from gateway.web.console.words import Words
 

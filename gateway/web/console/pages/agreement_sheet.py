@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.partners.purposes import TIER_2
-from gateway.web.console.agreement_faults import Catalogue, Lack, lacks_of
-from gateway.web.console.agreement_form import SECTIONS, Entry, Group, at, id_of
 from gateway.web.console.differences import part_of, said
+from gateway.web.console.pages.agreement_faults import Catalogue, Lack, lacks_of
+from gateway.web.console.pages.agreement_form import SECTIONS, Entry, Group, at, id_of
 from gateway.web.console.words import Words
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from gateway.partners.document import written_fields
 from gateway.verification import acts
-from gateway.web.console import duties_calendar, editor, imports
 from gateway.web.console.page import APPROVER, PAGED, REGISTRAR, Action, Ask, Column, Field, Page, Table
+from gateway.web.console.pages import duties_calendar, editor, imports
 
 READ, WRITE = "partners.read", "partners.write"
 WHY = ("breach", "incident", "dispute", "request", "dpia_outdated", "balance_exhausted", "by_law")
