@@ -1,7 +1,7 @@
 """Is every answer that a partner holds in the ledger, whenever the gateway is killed? Real processes and disks."""
 
 # Attacks and accidents held here:
-#   test_whole_node_killed, test_a_thousand_kills   power cut: an answer that left has its entry, billed once
+#   test_whole_node_killed, test_dozens_of_kills, test_a_thousand_kills   power cut: an answer that left has its entry, billed once
 #   test_one_process_killed                                a worker or the sealer dies: the node mends itself
 
 from __future__ import annotations
@@ -81,7 +81,18 @@ def _kill_rounds(node: Deployment, rounds: int) -> None:
 @pytest.mark.timeout(300)
 def test_whole_node_killed(node: Deployment) -> None:
     """After SIGKILL of the whole process group at a random moment under load every answer held is in a sound ledger."""
-    _kill_rounds(node, 3)
+    _kill_rounds(node, 1)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("engine", "workers"), [("sqlite", 1), ("postgresql", 2)])
+def test_dozens_of_kills(request: pytest.FixtureRequest, engine: str, workers: int) -> None:
+    """Fifteen times on each database: every answer held is sealed and billed once."""
+    with ExitStack() as stack:
+        server = "" if engine == "sqlite" else request.getfixturevalue("durable_postgresql_server")
+        node = ForgedDeployment(stack.enter_context(fresh_database(server)) if server else "", workers)
+        stack.callback(node.close)
+        kills(node, 0, 15, secrets.token_hex(4), lambda words, _: sys.stdout.write(f"{words}\n"))
 
 
 @pytest.mark.prove

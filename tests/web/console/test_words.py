@@ -35,7 +35,7 @@ def of_templates() -> set[str]:
 def of_programs() -> set[str]:
     """What the console's Python says, as regular expressions: what an f-string fills in is any part of a key."""
     found = set()
-    for file in sorted(CONSOLE.glob("*.py")):
+    for file in sorted(CONSOLE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(re.escape(node.value))
