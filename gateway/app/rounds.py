@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -13,11 +13,10 @@ from gateway.clock import SECOND
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.oauth.external import ExternalTokens
 from gateway.store.duties import Watch
-from gateway.store.finding_days import DaySums
+from gateway.store.engine import Database
 from gateway.store.latencies import keep
 from gateway.store.reading import ThreadedReading
-from gateway.store.search import Follower
-from gateway.store.traffic import Tally
+from gateway.store.search import AfterCopy, Follower
 from gateway.web.rooms import Rooms
 
 WATCH_EVERY = 60  # seconds between two looks at duties, keys and allowances
@@ -71,32 +70,31 @@ async def watch_over(watch: Watch) -> None:
         await asyncio.sleep(WATCH_EVERY)
 
 
-async def follow(follower: Follower, tally: Tally, days: DaySums) -> None:
+async def follow(follower: Follower, sums: Sequence[AfterCopy]) -> None:
     """Keep what the log is searched and summed up by up to the log, a little at a time: the seal is not kept waiting."""
     pause: float = FOLLOW_EVERY
     while True:
         await asyncio.sleep(pause)
         try:
             copied = await asyncio.to_thread(follower.follow, FOLLOW_MOST)
-            await asyncio.to_thread(tally.follow, FOLLOW_MOST)
-            summed = await asyncio.to_thread(days.follow, FOLLOW_MOST)
-            pause = FOLLOW_PAUSE if max(copied, summed) >= FOLLOW_MOST else FOLLOW_EVERY
+            summed = [await asyncio.to_thread(each.follow, FOLLOW_MOST) for each in sums]
+            pause = FOLLOW_PAUSE if max(copied, *summed) >= FOLLOW_MOST else FOLLOW_EVERY
         except GatewayError as fault:
             _log.warning("the search copy of the log could not follow it", reason=str(fault))
 
 
-async def keep_times(rooms: Rooms, follower: Follower, worker: str) -> None:
+async def keep_times(rooms: Rooms, database: Database, worker: str) -> None:
     """Write down every minute how long the verifications of this worker took."""
     while True:
         await asyncio.sleep(COUNT_EVERY)
-        await keep_times_once(rooms, follower, worker)
+        await keep_times_once(rooms, database, worker)
 
 
-async def keep_times_once(rooms: Rooms, follower: Follower, worker: str) -> None:
+async def keep_times_once(rooms: Rooms, database: Database, worker: str) -> None:
     """Write down what was counted since the last time; what cannot be written is counted on."""
     counts = rooms.metrics.take_counts()
     try:
-        await asyncio.to_thread(keep, follower, worker, counts, rooms.clock.now())
+        await asyncio.to_thread(keep, database, worker, counts, rooms.clock.now())
     except GatewayError as fault:
         rooms.metrics.put_back(counts)
         _log.warning("the times of verifications could not be written down", reason=str(fault))

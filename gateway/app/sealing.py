@@ -51,7 +51,7 @@ async def seal_for_workers(settings: Settings, clock: Clock, entropy: Entropy, p
     await publishing.begin(plain, {"role": "sealer"})
     rounds = [
         watch_over(Watch(house.database, clock, entropy, metrics.note_alert)),
-        follow(Follower(house.database), Tally(house.database), DaySums(house.database, house.clock)),
+        follow(Follower(house.database), [Tally(house.database), DaySums(house.database, house.clock)]),
     ]
     _log.info("sealing", socket=str(path))
     try:

@@ -222,11 +222,11 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
     worker = b64u(entropy.bytes(9))
 
     def rounds() -> list[Coroutine[Any, Any, None]]:
-        made = [count(rooms), keep_times(rooms, Follower(house.database), worker)]
+        made = [count(rooms), keep_times(rooms, house.database, worker)]
         if sealer_socket is None:
             made += [
                 watch_over(Watch(house.database, clock, entropy, metrics.note_alert)),
-                follow(Follower(house.database), Tally(house.database), DaySums(house.database, house.clock)),
+                follow(Follower(house.database), [Tally(house.database), DaySums(house.database, house.clock)]),
             ]
         if trust is not None:
             made.append(keep_trusting(reading, trust))
@@ -246,7 +246,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
                 yield
         finally:
             await count_once(rooms)
-            await keep_times_once(rooms, Follower(house.database), worker)
+            await keep_times_once(rooms, house.database, worker)
             desk.close()
             gatehouse.close()
             await sealing.close()

@@ -91,6 +91,25 @@ class Database:
                 raise
             self._commit(connection)
 
+    @contextmanager
+    def writing(self, lock: int | None = None) -> Iterator[Connection]:
+        """A transaction for what is no entry of the ledger, so that no seal waits for it; one at a time under a `lock`.
+
+        SQLite has one writer: there it is under the lock of the seal. Raises StoreUnavailable.
+        """
+        if self.dialect == "sqlite":
+            with self.sealing() as (connection, _):
+                yield connection
+            return
+        try:
+            with self.engine.begin() as connection:
+                if lock is not None:
+                    connection.execute(_LOCK, {"key": lock})
+                yield connection
+        except (DBAPIError, self._faults) as fault:
+            self._forget(fault)
+            raise StoreUnavailable(_brief(fault)) from fault
+
     def _forget(self, fault: BaseException) -> None:
         """Give up pooled connections when one was lost: SQLAlchemy sees only the faults of statements that it ran."""
         if isinstance(fault, self._transient) and self.dialect == "postgresql":

@@ -17,50 +17,35 @@ from gateway.ledger.entry import Kind
 from gateway.ledger.findings import Day, Days, Seen, counts
 from gateway.store.duties import live_agreements
 from gateway.store.engine import Database, put_many
-from gateway.store.search import DAYS_NEXT, Facet, Filter, Follower, facets_of, followed
-from gateway.store.tables import finding_days, house_facts, search_entries, search_facets
+from gateway.store.search import DAYS_NEXT, AfterCopy, Facet, Filter, facets_of
+from gateway.store.tables import finding_days, search_entries, search_facets
 
-CHUNK = 10_000
 _FEW = 100  # facets that an index is worth asking for
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Day).decode
 
 
-class DaySums:
+class DaySums(AfterCopy):
     """Sums up what is new in the copy."""
 
+    chunk, fact = 10_000, DAYS_NEXT
+
     def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
+        super().__init__(database)
         self._clock = clock
-        self._follower = Follower(database)
 
-    def follow(self, most: int = 1_000_000_000) -> int:
-        """Sum up to `most` entries that are new; how many were. Raises StoreUnavailable."""
-        done = 0
-        while done < most:
-            with self._database.reading() as connection:
-                if _reached(connection) >= followed(connection):
-                    break
-            done += self._chunk()
-        return done
-
-    def _chunk(self) -> int:
-        with self._follower.writing() as connection:
-            first = _reached(connection)
-            end = min(first + CHUNK, followed(connection))
-            facets = _facets(connection)
-            destroyed = [id for id, facet in facets.items() if facet[1] == Kind.DESTRUCTION]
-            if first and _any(connection, destroyed, first, end):
-                # What the copy has forgotten is not told from sums either: they are made again from what is left.
-                connection.execute(delete(finding_days))
-                put_many(connection, house_facts, [(DAYS_NEXT, "0")], ("value",))
-                return 1
-            book = _Book(connection, windows_of(connection, self._clock.now()))
-            for seen in _seen(connection, facets, first, end):
-                book.note(seen)
-            book.keep()
-            put_many(connection, house_facts, [(DAYS_NEXT, str(end))], ("value",))
-        return end - first
+    def _sum(self, connection: Connection, first: int, end: int) -> int:
+        facets = _facets(connection)
+        destroyed = [id for id, facet in facets.items() if facet[1] == Kind.DESTRUCTION]
+        if first and _any(connection, destroyed, first, end):
+            # What the copy has forgotten is not told from sums either: they are made again from what is left.
+            connection.execute(delete(finding_days))
+            return 0
+        book = _Book(connection, windows_of(connection, self._clock.now()))
+        for seen in _seen(connection, facets, first, end):
+            book.note(seen)
+        book.keep()
+        return end
 
 
 class _Book:
@@ -108,7 +93,7 @@ def days_of(connection: Connection, wanted: Filter, now: int) -> Days:
     """The days of a stretch, of the partners that are asked for: sums where a day lies whole in it, else its entries."""
     windows, facets = windows_of(connection, now), _facets(connection, wanted.partners)
     days: Days = defaultdict(dict)
-    reached = _reached(connection)
+    reached = DaySums.reached(connection)
     columns = finding_days.c
     where = (columns.partner.in_(wanted.partners), columns.highest >= wanted.first, columns.lowest < wanted.end)
     for row in connection.execute(select(finding_days).where(*where)):
@@ -143,10 +128,6 @@ def windows_of(connection: Connection, now: int) -> dict[str, str]:
         for partner, all_of in held.items()
         if all(all_of) and (len(all_of) == 1 or all(each[:5] < each[6:] for each in all_of))
     }
-
-
-def _reached(connection: Connection) -> int:
-    return int(connection.execute(select(house_facts.c.value).where(house_facts.c.name == DAYS_NEXT)).scalar() or 0)
 
 
 def _facets(connection: Connection, partners: Collection[str] | None = None) -> dict[int, Facet]:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, select
 
 from gateway.clock import DAY, SECOND
-from gateway.store.engine import put_many
-from gateway.store.search import Follower
+from gateway.store.engine import Database, put_many
 from gateway.store.tables import latencies
 from gateway.verification.timing import BUCKETS
 
@@ -17,13 +16,13 @@ KEPT = 32 * DAY
 _MINUTE = 60
 
 
-def keep(follower: Follower, worker: str, counts: Sequence[int], now: int) -> None:
+def keep(database: Database, worker: str, counts: Sequence[int], now: int) -> None:
     """Add what a worker has counted to its present minute, and drop what is old. Raises StoreUnavailable."""
     if not any(counts):
         return
     minute = now // (_MINUTE * SECOND) * _MINUTE
     columns = latencies.c
-    with follower.writing() as connection:
+    with database.writing() as connection:
         held = connection.execute(
             select(columns.counts).where(columns.minute == minute, columns.worker == worker)
         ).scalar()

@@ -6,17 +6,16 @@ It is written after the seal, never inside it, and forgets what retention has de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, delete, select, text, update
-from sqlalchemy.exc import DBAPIError
 
 from gateway.clock import parse_rfc3339
-from gateway.errors import LedgerFault, StoreUnavailable
+from gateway.errors import LedgerFault
 from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import b64u_decode
 from gateway.ledger.destruction import KEPT
@@ -82,7 +81,7 @@ class Follower:
         while done < most:
             if not self._behind():
                 break
-            with self.writing() as connection:
+            with self._database.writing(SEARCH_LOCK) as connection:
                 count = self._chunk(connection)
             done += count
             if count < CHUNK:
@@ -94,12 +93,12 @@ class Follower:
         with self._database.reading() as connection:
             end = min(followed(connection), size_of(connection))
         for first in range(0, end, CHUNK):
-            with self.writing() as connection:
+            with self._database.writing(SEARCH_LOCK) as connection:
                 last = min(first + CHUNK, end)
                 where = (search_entries.c.leaf_index >= first, search_entries.c.leaf_index < last)
                 connection.execute(delete(search_entries).where(*where))
                 self._copy(connection, first, last)
-        with self.writing() as connection:
+        with self._database.writing(SEARCH_LOCK) as connection:
             connection.execute(delete(search_entries).where(search_entries.c.leaf_index >= end))
             connection.execute(delete(finding_days))  # sums over the copy are made again as well
             put_many(connection, house_facts, [(_FOLLOWED, str(end)), (DAYS_NEXT, "0")], ("value",))
@@ -175,26 +174,47 @@ class Follower:
                 where = (search_entries.c.facet == id, search_entries.c.at < before)
                 connection.execute(update(search_entries).where(*where).values(facet=bare, subject=b""))
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction of the one who copies or sums up. SQLite has one writer anyway; PostgreSQL a lock of its own."""
-        if self._database.dialect == "sqlite":
-            with self._database.sealing() as (connection, _):
-                yield connection
-            return
-        try:
-            with self._database.engine.begin() as connection:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SEARCH_LOCK})
-                yield connection
-        except DBAPIError as fault:
-            with suppress(Exception):
-                self._database.engine.dispose()
-            raise StoreUnavailable(type(fault.orig).__name__) from fault
+
+class AfterCopy(ABC):
+    """What is summed up over the copy: it follows it a stretch at a time, and each entry counts once."""
+
+    chunk: int  # entries of one transaction
+    fact: str  # the house's fact: the first leaf index that is not summed up yet
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def follow(self, most: int = 1_000_000_000) -> int:
+        """Sum up `most` entries that are new, or a stretch more; how many were. Raises StoreUnavailable."""
+        done = 0
+        while done < most:
+            with self._database.reading() as connection:
+                if self.reached(connection) >= followed(connection):
+                    break
+            with self._database.writing(SEARCH_LOCK) as connection:
+                first = self.reached(connection)
+                end = self._sum(connection, first, min(first + self.chunk, followed(connection)))
+                put_many(connection, house_facts, [(self.fact, str(end))], ("value",))
+            done += max(end - first, 0)  # backwards when sums have to be made again
+        return done
+
+    @classmethod
+    def reached(cls, connection: Connection) -> int:
+        """The first leaf index that is not summed up yet."""
+        return _fact(connection, cls.fact)
+
+    @abstractmethod
+    def _sum(self, connection: Connection, first: int, end: int) -> int:
+        """Sum up the entries from `first` until before `end`; where to go on."""
 
 
 def followed(connection: Connection) -> int:
     """The first leaf index that is not copied yet."""
-    return int(connection.execute(select(house_facts.c.value).where(house_facts.c.name == _FOLLOWED)).scalar() or 0)
+    return _fact(connection, _FOLLOWED)
+
+
+def _fact(connection: Connection, name: str) -> int:
+    return int(connection.execute(select(house_facts.c.value).where(house_facts.c.name == name)).scalar() or 0)
 
 
 def size_of(connection: Connection) -> int:

@@ -6,16 +6,14 @@ Challenges, and when a session was last seen, change without one. See `verificat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, select, update
-from sqlalchemy.exc import DBAPIError
 
 from gateway.clock import Clock, Entropy, uuid7
-from gateway.errors import Cause, Refused, StoreUnavailable
+from gateway.errors import Cause, Refused
 from gateway.ledger.entry import Kind
 from gateway.staff.member import Member, State
 from gateway.staff.passkeys import NewPasskey
@@ -96,25 +94,10 @@ class GatehouseOf:
         """See `Gatehouse.end`."""
         await self._run(self._end, session)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A transaction for what is no entry: SQLite has one writer anyway, PostgreSQL keeps no seal waiting."""
-        if self._database.dialect == "sqlite":
-            with self._database.sealing() as (connection, _):
-                yield connection
-            return
-        try:
-            with self._database.engine.begin() as connection:
-                yield connection
-        except DBAPIError as fault:
-            with suppress(Exception):
-                self._database.engine.dispose()
-            raise StoreUnavailable(type(fault.orig).__name__) from fault
-
     # ------------------------------------------------------------------------------------------- ceremonies
 
     def _open(self, id: str, opened: Opened) -> None:
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             now = self._clock.now()
             connection.execute(delete(ceremonies).where(ceremonies.c.expires <= now))
             if (connection.execute(select(func.count()).select_from(ceremonies)).scalar() or 0) >= MOST:
@@ -122,7 +105,7 @@ class GatehouseOf:
             put_many(connection, ceremonies, [(id, opened.purpose, opened.challenge, opened.subject, now + CHALLENGE)])
 
     def _take(self, id: str) -> Opened | None:
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             where = (ceremonies.c.id == id, ceremonies.c.expires > self._clock.now())
             row = connection.execute(delete(ceremonies).where(*where).returning(ceremonies)).one_or_none()
         return Opened(row.purpose, bytes(row.challenge), row.subject) if row else None
@@ -144,7 +127,7 @@ class GatehouseOf:
             found = _read(connection, sessions.c.cookie, cookie, now)
             seen = connection.execute(select(sessions.c.seen).where(sessions.c.cookie == cookie)).scalar() or 0
         if found is not None and seen + NOTE_EVERY <= now:
-            with self._writing() as connection:
+            with self._database.writing() as connection:
                 where = (sessions.c.cookie == cookie, sessions.c.seen < now)
                 connection.execute(update(sessions).where(*where).values(seen=now))
                 found = _read(connection, sessions.c.cookie, cookie, now)

@@ -22,17 +22,16 @@ from gateway.register.reasons import Status
 from gateway.store.agreements import partner_entry
 from gateway.store.audit import instant
 from gateway.store.deeds import STAFF
-from gateway.store.engine import Database, put_many
+from gateway.store.engine import put_many
 from gateway.store.latencies import by_step
 from gateway.store.partners import PartnersOf
-from gateway.store.search import Follower, covered, followed, told_of
-from gateway.store.tables import accounts, house_facts, ledger_entries, partners, search_entries, search_facets, traffic
+from gateway.store.search import AfterCopy, covered, told_of
+from gateway.store.tables import accounts, ledger_entries, partners, search_entries, search_facets, traffic
 from gateway.store.views import Sight
 from gateway.verification.acts import Shown, View
 from gateway.verification.plain import usage_document
 from gateway.verification.timing import told
 
-CHUNK = 20_000
 STEPS: Mapping[str, int] = {"minute": 60, "hour": 3600, "day": 86_400}
 """Seconds of each step; days are those of Asia/Jakarta."""
 USUAL: Mapping[str, int] = {"minute": 60, "hour": 48, "day": 31}
@@ -40,7 +39,6 @@ USUAL: Mapping[str, int] = {"minute": 60, "hour": 48, "day": 31}
 MOST = 750  # points
 BUSIEST = 20  # partners that are told apart where nobody names one
 _KEPT = {60: 32 * 86_400, 3600: 400 * 86_400}  # seconds for which minutes and hours are kept; days stay
-_COUNTED = "traffic.next"  # the house's fact: the first leaf index that is not counted yet
 _CALLS = frozenset({Kind.ANSWER, Kind.REFUSAL, Kind.REPEAT})
 _MINUTES = text(
     f"SELECT facet, at / {60 * SECOND} AS minute, count(*) FROM search_entries "  # noqa: S608  a number of ours
@@ -54,42 +52,22 @@ def start_of(second: int, step: int) -> int:
     return (second + shift) // step * step - shift
 
 
-class Tally:
+class Tally(AfterCopy):
     """Counts what is new in the copy."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._follower = Follower(database)
+    chunk, fact = 20_000, "traffic.next"
 
-    def follow(self, most: int = 1_000_000_000) -> int:
-        """Count up to `most` entries that are new; how many were. Raises StoreUnavailable."""
-        done = 0
-        while done < most:
-            with self._database.reading() as connection:
-                if _counted(connection) >= followed(connection):
-                    break
-            done += self._chunk()
-        return done
-
-    def _chunk(self) -> int:
-        with self._follower.writing() as connection:
-            first = _counted(connection)
-            end = min(first + CHUNK, followed(connection))
-            sums: Counter[tuple[int, int, int]] = Counter()
-            for facet, minute, count in connection.execute(_MINUTES, {"first": first, "end": end}):
-                for step in STEPS.values():
-                    sums[step, start_of(minute * 60, step), facet] += count
-            _add(connection, sums)
-            _forget(connection, first, end)
-            put_many(connection, house_facts, [(_COUNTED, str(end))], ("value",))
-            for step, kept in _KEPT.items():
-                newest = max((begins for one, begins, _ in sums if one == step), default=0)
-                connection.execute(delete(traffic).where(traffic.c.step == step, traffic.c.begins < newest - kept))
-        return end - first
-
-
-def _counted(connection: Connection) -> int:
-    return int(connection.execute(select(house_facts.c.value).where(house_facts.c.name == _COUNTED)).scalar() or 0)
+    def _sum(self, connection: Connection, first: int, end: int) -> int:
+        sums: Counter[tuple[int, int, int]] = Counter()
+        for facet, minute, count in connection.execute(_MINUTES, {"first": first, "end": end}):
+            for step in STEPS.values():
+                sums[step, start_of(minute * 60, step), facet] += count
+        _add(connection, sums)
+        _forget(connection, first, end)
+        for step, kept in _KEPT.items():
+            newest = max((begins for one, begins, _ in sums if one == step), default=0)
+            connection.execute(delete(traffic).where(traffic.c.step == step, traffic.c.begins < newest - kept))
+        return end
 
 
 def _add(connection: Connection, sums: Mapping[tuple[int, int, int], int]) -> None:
@@ -253,7 +231,7 @@ def _allowances(sight: Sight, wanted: list[str]) -> list[dict[str, Any]]:
 
 def _counted_until(connection: Connection) -> str | None:
     """Up to when everything is counted: the last counted entry's time; None while nothing is."""
-    index = _counted(connection) - 1
+    index = Tally.reached(connection) - 1
     at = connection.execute(select(search_entries.c.at).where(search_entries.c.leaf_index == index)).scalar()
     return None if at is None else rfc3339_seconds(at)
 

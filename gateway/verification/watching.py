@@ -47,7 +47,7 @@ class Watching:
             try:
                 shown = await self._administration.glance(caller, scope, make)
             except Refused:
-                del self._until[key]
+                self._until.pop(key, None)  # another look may have dropped it meanwhile
             else:
                 return Sealed(200, shown.raw or _encode(shown.document))
         sealed = await self._administration.read(

@@ -78,10 +78,11 @@ def _kill_rounds(node: Deployment, rounds: int) -> None:
     node.stop()
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(300)
 def test_whole_node_killed(node: Deployment) -> None:
     """After SIGKILL of the whole process group at a random moment under load every answer held is in a sound ledger."""
-    _kill_rounds(node, 1)
+    _kill_rounds(node, 3)
 
 
 @pytest.mark.timeout(300)

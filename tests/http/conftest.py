@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
 
+from desk import Office
 from other_issuer import OtherIssuer, serving
 from served import Gateway
 
@@ -59,3 +60,9 @@ def gateway(request: pytest.FixtureRequest) -> Gateway:
     """Each of the two in turn; both stay up for the whole run."""
     deployment: Gateway = request.getfixturevalue(f"{request.param}_gateway")
     return deployment
+
+
+@pytest.fixture
+def office(gateway: Gateway) -> Office:
+    """The administrators of a served gateway."""
+    return Office(gateway)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from partner import Partner, ProofKey
@@ -45,6 +46,11 @@ def fields(**changes: Any) -> dict[str, Any]:
 def new_name() -> str:
     """The name of a partner that no other test registers."""
     return f"Bank Uji {next(_numbers):04d} {id(_numbers) % 9973}"
+
+
+def day(offset: int = 0) -> str:
+    """A day in Jakarta, from today."""
+    return (datetime.now(UTC) + timedelta(hours=7, days=offset)).strftime("%Y-%m-%d")
 
 
 class Office:
@@ -116,6 +122,20 @@ class Office:
         assert approved.status_code == 200, approved.text
         whole = {**key.private_jwk, "kid": kid, "alg": "ES256", "use": "sig"}
         return Partner(self.gateway.issuer, approved.json()["client_id"], whole, self.gateway.http)
+
+    def assign(self, **changes: Any) -> Any:
+        """The reply to a proposal of an assignment of the auditor over the first partner."""
+        body = {
+            "auditor": "Demo Auditor", "letter": "ST/17/2026", "partners": ["bpjs"], "since": day(-30), "until": day(1),
+            "expires": day(30),
+        }  # fmt: skip
+        return self.post("/v1/assignments", body | changes)
+
+    def assigned(self, **changes: Any) -> str:
+        """Such an assignment in force; its id."""
+        reply = self.approve(self.assign(**changes).json())
+        assert reply.status_code == 200, reply.text
+        return str(reply.json()["assignment"])
 
     def ask(self, partner: Partner, **members: Any) -> Any:
         """The reply to one verification of this partner."""

@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-import pytest
 from click.testing import CliRunner
 from contract import RECEIPT
 from cryptography import x509
@@ -15,16 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from deployment import wait_for
-from desk import Office, fields, new_name, slug
+from desk import fields, new_name, slug
 from partner import ProofKey, b64u
 
 from gateway.cli.staff import staff
-
-
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
 
 
 def test_a_partner_lives_from_registration_to_its_end(office) -> None:

@@ -7,12 +7,6 @@ from desk import Office, fields, new_name, slug
 from partner import Partner, ProofKey
 
 
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
-
-
 def _staff(office: Office, person: str, scopes: list[str]) -> Partner:
     """A new credential of a person, brought in by registrar and approver."""
     key = ProofKey()

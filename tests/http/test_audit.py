@@ -5,27 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from contract import RECEIPT
-from desk import Office, slug
+from desk import Office, day, slug
 from partner import Partner, b64u
 
 from gateway.cli.audit import audit as commands
 from gateway.ledger.merkle import leaf_hash
 from gateway.ledger.note import VerifierKey
 from gateway.ledger.receipt import Receipt
-
-TODAY = datetime.now(UTC) + timedelta(hours=7)
-
-
-def day(offset: int = 0) -> str:
-    """A day in Jakarta, from today."""
-    return (TODAY + timedelta(days=offset)).strftime("%Y-%m-%d")
 
 
 def moment() -> str:
@@ -40,20 +33,6 @@ class Audit:
         self.gateway, self.office = gateway, Office(gateway)
         self.auditor: Partner = gateway.partner("auditor")
         self.bank: Partner = gateway.partner("bpjs")
-
-    def assign(self, **changes: Any) -> Any:
-        """The reply to a proposal of an assignment."""
-        body = {
-            "auditor": "Demo Auditor", "letter": "ST/17/2026", "partners": ["bpjs"], "since": day(-30), "until": day(1),
-            "expires": day(30),
-        }  # fmt: skip
-        return self.office.post("/v1/assignments", body | changes)
-
-    def assigned(self, **changes: Any) -> str:
-        """An assignment in force; its id."""
-        reply = self.office.approve(self.assign(**changes).json())
-        assert reply.status_code == 200, reply.text
-        return str(reply.json()["assignment"])
 
     def get(self, path: str) -> Any:
         """What the auditor is told."""
@@ -78,7 +57,7 @@ def test_nobody_searches_without_an_assignment(audit) -> None:
     refused = audit.get("/v1/ledger/entries")
     assert (refused.status_code, slug(refused)) == (403, "assignment-missing")
     assert refused.json().keys() >= RECEIPT - {"id"}
-    own = audit.assigned()
+    own = audit.office.assigned()
     assert audit.get("/v1/ledger/entries").status_code == 200
     assert slug(audit.get("/v1/ledger/entries?partner=small")) == "assignment-missing"
     assert slug(audit.get(f"/v1/ledger/entries?since={day(-60)}")) == "assignment-missing"
@@ -94,7 +73,7 @@ def test_nobody_searches_without_an_assignment(audit) -> None:
 
 def test_an_assignment_takes_two_persons_and_neither_is_the_auditor(audit) -> None:
     """Its proposer cannot approve it, it has an end, and it names partners and an auditor that there are."""
-    proposed = audit.assign()
+    proposed = audit.office.assign()
     assert proposed.status_code == 202
     assert slug(audit.office.approve(proposed.json(), by=audit.office.registrar)) in (
         "insufficient-scope",
@@ -104,14 +83,14 @@ def test_an_assignment_takes_two_persons_and_neither_is_the_auditor(audit) -> No
         {"partners": ["nobody-known"]}, {"auditor": "Demo Registrar"}, {"expires": day(-1)}, {"expires": day(900)},
         {"since": day(3), "until": day(1)}, {"since": "2026-13-01"}, {"letter": ""},
     ):  # fmt: skip
-        assert slug(audit.assign(**changes)) == "malformed-request", changes
+        assert slug(audit.office.assign(**changes)) == "malformed-request", changes
     for who in (audit.bank, audit.auditor):
         assert slug(who.call("POST", "/v1/assignments", {})) == "insufficient-scope"
 
 
 def test_a_search_finds_what_was_asked_and_is_itself_found(audit) -> None:
     """By partner, kind, purpose and outcome, in pages; the search is an entry that names its filters."""
-    audit.assigned(partners=["bpjs", "dukcapil"])
+    audit.office.assigned(partners=["bpjs", "dukcapil"])
     begun = moment()
     answer, *_ = [audit.ask(audit.gateway.resident()).json() for _ in range(7)]
     path = f"/v1/ledger/entries?partner=bpjs&kind=answer&outcome=active&since={begun}"
@@ -143,7 +122,7 @@ def test_a_search_finds_what_was_asked_and_is_itself_found(audit) -> None:
 
 def test_an_entry_comes_with_its_proof(audit) -> None:
     """Leaf, private part and a receipt that leads to the signed checkpoint; what it commits to is what is shown."""
-    audit.assigned()
+    audit.office.assigned()
     id = audit.ask(audit.gateway.resident()).json()["id"]
     deadline = time.monotonic() + 20
     while not (shown := audit.get(f"/v1/ledger/entries/{id}").json())["proof"]:
@@ -163,7 +142,7 @@ def test_an_entry_comes_with_its_proof(audit) -> None:
 
 def test_a_resident_is_found_by_the_keyed_tag(audit) -> None:
     """Who asked about a NIK, however it was answered; the NIK itself is nowhere in the answer or in the log."""
-    audit.assigned(partners=["bpjs", "dukcapil"])
+    audit.office.assigned(partners=["bpjs", "dukcapil"])
     resident = audit.gateway.resident()
     wrong = {"name": "ORANG LAIN", "birth_date": "1950-01-01"}
     asked = [audit.ask(resident).json()["id"], audit.ask(resident, claims=wrong).json()["id"]]
@@ -183,7 +162,7 @@ def test_a_resident_is_found_by_the_keyed_tag(audit) -> None:
 
 def test_a_sample_is_drawn_again_by_its_seed(audit) -> None:
     """The same seed over the same stretch gives the same entries, another seed others; filters hold."""
-    audit.assigned()
+    audit.office.assigned()
     for _ in range(3):
         audit.ask(audit.gateway.resident())
     end = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -197,7 +176,7 @@ def test_a_sample_is_drawn_again_by_its_seed(audit) -> None:
 
 def test_an_export_proves_every_line(audit) -> None:
     """NDJSON: a checkpoint, then entries each of which leads to it by its own proof."""
-    audit.assigned()
+    audit.office.assigned()
     begun = moment()
     id = audit.ask(audit.gateway.resident()).json()["id"]
     deadline = time.monotonic() + 20
@@ -222,7 +201,7 @@ def test_an_export_proves_every_line(audit) -> None:
 
 def test_guesses_are_found_and_noted(audit) -> None:
     """A partner that guesses at residents is a finding with words and entries; owner, note and state are kept."""
-    audit.assigned()
+    audit.office.assigned()
     wrong = {"name": "ORANG LAIN", "birth_date": "1950-01-01"}
     for _ in range(4):
         resident = audit.gateway.resident()

@@ -7,14 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from desk import Office, slug
+from desk import slug
 from partner import Partner
-
-
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
 
 
 def _opened(officer: Partner, resident: Any) -> dict[str, Any]:

@@ -128,6 +128,7 @@ async def _rekey_under_load(node: Deployment, partner: Partner) -> tuple[list[Re
     return seen, json.loads(printed)
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(300)
 def test_the_register_comes_under_new_keys_while_it_is_read(node: Deployment) -> None:
     """Everybody is found all the while; then the old keys go, and a repeat of before still gets its answer."""

@@ -5,15 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from desk import Office, slug
 from partner import Partner
-
-
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
 
 
 def refused(office: Office, client: Partner, **members: Any) -> dict[str, Any]:

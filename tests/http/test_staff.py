@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
 from desk import Office, new_name, slug
 from partner import Partner, ProofKey
@@ -19,12 +18,6 @@ from authenticator import Authenticator
 from gateway.cli.staff import staff
 
 MEMBERS = "/v1/staff/members"
-
-
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
 
 
 def origin_of(office: Office) -> str:

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from desk import Office, slug
-
-
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
+from desk import slug
 
 
 def totals(reply: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from gateway.store.ledger_retention import prune
 from gateway.store.seals import append
 from gateway.store.search import Follower
 from gateway.store.tables import latencies, partners, search_entries, search_facets, traffic
-from gateway.store.traffic import CHUNK, STEPS, Tally, show_own_traffic, show_traffic, start_of
+from gateway.store.traffic import STEPS, Tally, show_own_traffic, show_traffic, start_of
 from gateway.store.views import Sight
 from gateway.verification.acts import View
 from gateway.verification.timing import BOUNDS, BUCKETS, bucket, percentile
@@ -171,13 +171,12 @@ def test_a_day_is_one_of_jakarta() -> None:
 
 def test_times_of_workers_are_added_and_forgotten_in_time(database: Database) -> None:
     """Two workers, one of them twice in a minute, are one histogram; after 32 days nothing is left."""
-    follower = Follower(database)
     counts = [0] * BUCKETS
     counts[bucket(0.004)] = 98
     counts[bucket(0.9)] = 2
     for worker in ("one", "one", "two"):
-        keep(follower, worker, counts, NOW)
-    keep(follower, "three", [0] * BUCKETS, NOW)
+        keep(database, worker, counts, NOW)
+    keep(database, "three", [0] * BUCKETS, NOW)
     begin = NOW // SECOND
     with database.reading() as connection:
         (found,) = by_step(connection, [begin], begin + 60)
@@ -186,7 +185,7 @@ def test_times_of_workers_are_added_and_forgotten_in_time(database: Database) ->
         before, after = by_step(connection, [begin - 60, begin], begin + 60)
     assert (sum(before), after) == (0, found)
     assert [percentile(found, share) for share in (0.5, 0.98, 0.99)] == [4, 4, 1000]
-    keep(follower, "one", counts, NOW + 33 * DAY)
+    keep(database, "one", counts, NOW + 33 * DAY)
     with database.reading() as connection:
         assert len(connection.execute(select(latencies)).all()) == 1
 
@@ -218,8 +217,8 @@ def test_a_page_costs_the_same_however_long_the_log_is(database: Database, capsy
     """With 400,000 entries the statement that counts a stretch reads that stretch alone."""
     with database.sealing() as (connection, _):
         put_many(connection, search_facets, [(id, f"p{id}", "answer", "u", "active") for id in range(1, 601)])
-        for start in range(0, 400_000, CHUNK):
-            rows = [(at, at * 7919 % 600 + 1, NOW - DAY + at, b"") for at in range(start, start + CHUNK)]
+        for start in range(0, 400_000, Tally.chunk):
+            rows = [(at, at * 7919 % 600 + 1, NOW - DAY + at, b"") for at in range(start, start + Tally.chunk)]
             put_many(connection, search_entries, rows)
     counted = (
         "SELECT facet, count(*) FROM search_entries WHERE leaf_index >= 390000 AND leaf_index < 400000 GROUP BY facet"

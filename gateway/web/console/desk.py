@@ -141,7 +141,8 @@ class Desk:
         """Do it; the document of the answer. Raises Turned, Refused."""
         member, scope = visit.member, self._scope(visit, action)
         path = _path(action.path, parameters, form)
-        raw = request_of("POST", visit.path, "", msgspec.to_builtins(body))
+        told = {"act": action.act, "path": path, "body": msgspec.to_builtins(body)}
+        raw = request_of("POST", visit.path, "", told)
 
         def make(person: str) -> Act:
             return Act(action.act, path, body, person, match, member.client_id)

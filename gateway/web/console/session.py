@@ -41,6 +41,7 @@ class Visit:
     theme: str
     id: str
     session: Session | None = None
+    issuer: str = ""  # where the public pages of the ledger are, whatever the Host header says
 
     @property
     def member(self) -> Session:
@@ -72,7 +73,12 @@ def visit_of(request: Asked, rooms: Rooms, id: str) -> Visit:
     words = Words(tongue if tongue in LANGUAGES else language(headers.accept_language))
     theme = cookies.get("console_theme", "")
     return Visit(
-        request, words, address(peer(request.scope), headers, rooms.proxies), theme if theme in THEMES else "", id
+        request,
+        words,
+        address(peer(request.scope), headers, rooms.proxies),
+        theme if theme in THEMES else "",
+        id,
+        issuer=rooms.issuer,
     )
 
 

@@ -74,9 +74,8 @@ def _text(held: Any) -> str:  # noqa: ANN401  any JSON
 
 def _checkpoint(docs: Documents, visit: Visit, now: int) -> Documents:
     """How old the checkpoint is, and where anybody finds it."""
-    host = visit.request.headers.get("host", "")
-    scheme = "http" if host.partition(":")[0] == "localhost" else "https"
-    return {"age": ago(docs["checkpoint"]["published_at"], now, visit.words), "address": f"{scheme}://{host}/ledger"}
+    age = ago(docs["checkpoint"]["published_at"], now, visit.words)
+    return {"age": age, "address": f"{visit.issuer}/ledger"}
 
 
 PAGES: tuple[Page, ...] = (

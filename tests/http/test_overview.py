@@ -5,14 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from desk import Office, slug
-
-
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
 
 
 def counts(office: Office, by: Any = None, path: str = "/v1/overview") -> dict[str, Any]:

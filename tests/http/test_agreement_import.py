@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from desk import Office, fields, slug
-
-
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
 
 
 def bring(office: Office, *lines: dict[str, Any], dry: bool = False) -> dict[str, Any]:

@@ -4,36 +4,10 @@ from __future__ import annotations
 
 import base64
 import time
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-import pytest
-from desk import Office
-
 from gateway.ledger.note import Note, VerifierKey
-
-
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
-
-
-def day(offset: int = 0) -> str:
-    """A day in Jakarta, from today."""
-    return (datetime.now(UTC) + timedelta(hours=7, days=offset)).strftime("%Y-%m-%d")
-
-
-def assigned(office: Office) -> str:
-    """An assignment of the auditor over the first partner, in force; its id."""
-    body = {
-        "auditor": "Demo Auditor", "letter": "ST/18/2026", "partners": ["bpjs"], "since": day(-30), "until": day(1),
-        "expires": day(30),
-    }  # fmt: skip
-    reply = office.approve(office.post("/v1/assignments", body).json())
-    assert reply.status_code == 200, reply.text
-    return str(reply.json()["assignment"])
 
 
 def raw(text: str) -> bytes:
@@ -59,7 +33,7 @@ def root_of(told: dict[str, Any]) -> bytes:
 
 def test_an_entry_is_checked_by_hand(office) -> None:
     """Leaf, index, size, hashes and root fit together; the note over that root is signed by a key that is told."""
-    assigned(office)
+    office.assigned()
     answer = office.gateway.partner("bpjs").verify(office.gateway.question("bpjs", office.gateway.resident())).json()
     for _ in range(40):
         shown = office.get(f"/v1/ledger/entries/{answer['id']}", by=office.gateway.partner("auditor")).json()

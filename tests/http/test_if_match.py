@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-import pytest
-from desk import Office, slug
-
-
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
-
-
-def day(offset: int = 0) -> str:
-    """A day in Jakarta, from today."""
-    return (datetime.now(UTC) + timedelta(hours=7, days=offset)).strftime("%Y-%m-%d")
-
-
-def assigned(office: Office) -> str:
-    """An assignment of the auditor over the first partner, in force; its id."""
-    body = {
-        "auditor": "Demo Auditor", "letter": "ST/18/2026", "partners": ["bpjs"], "since": day(-30), "until": day(1),
-        "expires": day(30),
-    }  # fmt: skip
-    reply = office.approve(office.post("/v1/assignments", body).json())
-    assert reply.status_code == 200, reply.text
-    return str(reply.json()["assignment"])
+from desk import day, slug
 
 
 def test_an_assignment_is_ended_as_it_was_seen(office) -> None:
     """Another state than the one that was read is refused, and the assignment goes on; the present one is taken."""
-    id = assigned(office)
+    id = office.assigned()
     path = f"/v1/assignments/{id}"
     seen = office.get(path).headers["etag"]
     end = office.registrar.call

@@ -5,14 +5,7 @@ from __future__ import annotations
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-from desk import Office, fields, new_name, slug
-
-
-@pytest.fixture
-def office(gateway) -> Office:
-    """The administrators of a served gateway."""
-    return Office(gateway)
+from desk import fields, new_name, slug
 
 
 def test_the_same_act_is_done_once_and_told_twice(office) -> None:
