@@ -508,7 +508,8 @@ def test_the_policy_stops_what_would_get_through(console, page_of, evil) -> None
             const other = document.createElement("script");
             other.src = "https://evil.example/x.js";
             await new Promise(done => { other.onerror = done; document.body.append(other); });
-            await new Promise(done => setTimeout(done));
+            for (let tries = 0; tries < 500 && !found.includes("frame-src"); tries++)  // another process tells of it
+                await new Promise(done => setTimeout(done, 10));
             return found;
         }""",
         '<img src="data:," onerror="document.title=\'evil\'"><p style="color:red">x</p><iframe src="https://evil.example/"></iframe>',
