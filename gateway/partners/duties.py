@@ -35,6 +35,7 @@ class Duty:
     name: str
     due: date
     about: str = ""  # which key, exemption or member
+    person: str = ""  # whose certification it is
 
     def state(self, today: date) -> str:
         """`due` until its day is over, then `late`, and `overdue` once it suspends."""

@@ -225,7 +225,8 @@ def certification_duties(connection: Connection, now: int) -> list[Duty]:
     """Until when somebody has to say that a member still needs the roles: the last whole day of each certification."""
     rows = connection.execute(select(members).where(members.c.certified_until > now).order_by(members.c.id))
     return [
-        Duty("", owner(row.partner), "certification", jakarta_date(row.certified_until - DAY), row.id) for row in rows
+        Duty("", owner(row.partner), "certification", jakarta_date(row.certified_until - DAY), row.id, row.person)
+        for row in rows
     ]
 
 

@@ -374,6 +374,7 @@ def _duties(sight: Sight, view: View) -> Seen:
             "partner": duty.partner,
             "duty": duty.name,
             "about": duty.about or None,
+            "person": duty.person or None,
             "due": duty.due.isoformat(),
             "state": duty.state(today),
         }

@@ -218,6 +218,7 @@ def test_a_certification_lapses_by_itself(console: Console) -> None:
     assert watch(console) == 0
     (duty,) = console.view("duties")["items"]
     assert (duty["duty"], duty["about"], duty["state"]) == ("certification", member, "due")
+    assert duty["person"] == "Ayu"
     certify_until(console, CLOCK.now() - HOUR)
     before = epoch(console)
     assert watch(console) == 1
