@@ -212,6 +212,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.large_ledger", description=__doc__)
     parser.add_argument("entries", type=int, nargs="?", default=LARGE)
     parser.add_argument("--write", type=Path, help="a file between whose marks the table is put")
+    parser.add_argument("--place", type=Path, help="a folder where the databases are made and left, to be measured again")
+    parser.add_argument("--only", choices=list(PLAIN_NAMES), help="one of the two databases")
     words = parser.parse_args()
     sizes, found = [min(SMALL, words.entries), words.entries], dict[str, dict[tuple[str, int], float]]()
     began = time.perf_counter()
@@ -220,9 +222,12 @@ def main() -> int:
         print(f"[{time.perf_counter() - began:6,.0f} s] {line}", flush=True)
 
     with contextlib.ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nik-large-", dir=servers.open_place())))
+        place = words.place or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="nik-large-", dir=servers.open_place()))
+        )
+        place.mkdir(parents=True, exist_ok=True)
         place.chmod(0o711)  # PostgreSQL may run as another user
-        for dialect in PLAIN_NAMES:
+        for dialect in [words.only] if words.only else PLAIN_NAMES:
             with contextlib.ExitStack() as one:
                 url = f"sqlite:///{place / 'gateway.db'}"
                 if dialect == "postgresql":
@@ -235,11 +240,14 @@ def main() -> int:
                 schema.upgrade(database)
                 each = deployed(database, place)
                 for size in sizes:
+                    if size < LedgerOf(database).head().size:
+                        continue  # measured when it was this small
                     rows = grow(each, size, tell)
                     for row, value in [*rows.items(), *measure(each, size)]:
                         found.setdefault(row, {})[each.name, size] = value
                         tell(f"{each.name}, {size:,}: {row}: {value:,.2f}")
-            (place / "gateway.db").unlink(missing_ok=True)
+            if not words.place:
+                (place / "gateway.db").unlink(missing_ok=True)
     print(table(found, sizes))
     if words.write:
         _put(words.write, table(found, sizes))

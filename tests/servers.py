@@ -58,7 +58,7 @@ def _free_port() -> int:
 
 
 class Postgresql:
-    """One PostgreSQL cluster of its own under `directory` (made here), with a password for the user `postgres`.
+    """One PostgreSQL cluster of its own under `directory` (made here, unless it was before), with a password for the user `postgres`.
 
     `durable` keeps fsync on, for tests that kill. Raises RuntimeError with the server's log if it does not start.
     """
@@ -67,10 +67,11 @@ class Postgresql:
         self.durable = durable
         self.data = directory / "data"
         self.log = directory / "log"
-        self.password = secrets.token_hex(16)
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
-        directory.mkdir(mode=0o755)
+        directory.mkdir(mode=0o755, exist_ok=True)
+        made_before = directory / "password"
+        self.password = made_before.read_text() if made_before.exists() else secrets.token_hex(16)
         self._identity: dict[str, Any] = {}
         if os.getuid() == 0:
             nobody = pwd.getpwnam("nobody")
