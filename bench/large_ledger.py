@@ -212,7 +212,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.large_ledger", description=__doc__)
     parser.add_argument("entries", type=int, nargs="?", default=LARGE)
     parser.add_argument("--write", type=Path, help="a file between whose marks the table is put")
-    parser.add_argument("--place", type=Path, help="a folder where the databases are made and left, to be measured again")
+    parser.add_argument(
+        "--place", type=Path, help="a folder where the databases are made and left, to be measured again"
+    )
     parser.add_argument("--only", choices=list(PLAIN_NAMES), help="one of the two databases")
     words = parser.parse_args()
     sizes, found = [min(SMALL, words.entries), words.entries], dict[str, dict[tuple[str, int], float]]()

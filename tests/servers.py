@@ -58,7 +58,7 @@ def _free_port() -> int:
 
 
 class Postgresql:
-    """One PostgreSQL cluster of its own under `directory` (made here, unless it was before), with a password for the user `postgres`.
+    """One PostgreSQL cluster of its own under `directory` (made here, or before), with a password for the user `postgres`.
 
     `durable` keeps fsync on, for tests that kill. Raises RuntimeError with the server's log if it does not start.
     """

@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 
 from gateway.app import authorities_of, build, configure_logging, open_house, seal_for_workers
+from gateway.cli.connection import WholeProtocol
 from gateway.cli.output import config_option, settings_of
 from gateway.cli.supervisor import Supervisor
 from gateway.cli.tls import CertificateProtocol, Listener
@@ -140,7 +141,7 @@ def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) 
         uvicorn.Config(
             application,
             loop="uvloop",
-            http="httptools" if listener is None else CertificateProtocol,
+            http=WholeProtocol if listener is None else CertificateProtocol,
             ssl_context_factory=None if listener is None else lambda *_: listener.context,
             lifespan="on",
             access_log=False,

@@ -13,9 +13,9 @@ from typing import Any
 import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import authorities_of
+from gateway.cli.connection import WholeProtocol
 from gateway.config import Settings
 from gateway.errors import Misconfigured
 
@@ -90,7 +90,7 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-class CertificateProtocol(HttpToolsProtocol):
+class CertificateProtocol(WholeProtocol):
     """HTTP over TLS that tells the application of the client's certificate: ASGI's TLS extension."""
 
     _extensions: dict[str, Any]

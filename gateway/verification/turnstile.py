@@ -16,6 +16,8 @@ from gateway.errors import CallerGone, Cause, Refused
 
 MOST = 128  # questions in one batch of single requests
 PATIENCE = SECOND // 4
+QUIET = 4  # turns of the loop without a newcomer, after which nobody more is expected
+TURNS = 24  # after which nobody more is waited for
 _SMOOTHING = 0.1
 
 
@@ -42,7 +44,8 @@ class Turnstile:
         self._pace = 100.0  # microseconds a question, measured
         # One batch of singles and one call of many at once: more would be smaller, and what a batch costs not shared.
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._opening = False
+        self._gathering = 0  # turns of the loop that the next batch has been waited for; 0: it is not
+        self._quiet = 0  # those of them since the last newcomer
         self._ended = 0
 
     async def enter(self, client: str, size: int, call: Any, gone: Callable[[], bool]) -> Any:  # noqa: ANN401
@@ -57,14 +60,26 @@ class Turnstile:
             queue = lane[client] = deque()
         queue.append(ticket)
         self._waiting += size
-        if not self._opening:
-            # Not at once: whoever else is ready in this turn of the loop shall go with the same batch.
-            self._opening = True
-            asyncio.get_running_loop().call_soon(self._open)
+        self._quiet = 0
+        self._gather()
         return await ticket.outcome
 
+    def _gather(self) -> None:
+        """Open soon, not at once: whoever has just been answered, or is being read, shall go with the same batch."""
+        if not self._gathering:
+            self._gathering = 1
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        self._quiet += 1
+        self._gathering += 1
+        if self._quiet < QUIET and self._gathering < TURNS and self._waiting < MOST:
+            asyncio.get_running_loop().call_soon(self._look)
+            return
+        self._gathering = self._quiet = 0
+        self._open()
+
     def _open(self) -> None:
-        self._opening = False
         for name, lane, most in (("singles", self._singles, MOST), ("batches", self._batches, 1)):
             if lane and name not in self._under_way:
                 task = self._under_way[name] = asyncio.create_task(self._pass(self._take(lane, most)), name=name)
@@ -72,7 +87,7 @@ class Turnstile:
 
     def _close(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task.get_name()]
-        self._open()
+        self._gather()
 
     def _take(self, lane: OrderedDict[str, deque[Ticket]], most: int) -> list[Ticket]:
         """The next batch of a lane: up to `most` calls, one a client and round."""

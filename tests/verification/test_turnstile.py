@@ -10,7 +10,7 @@ import pytest
 
 from gateway.clock import SECOND
 from gateway.errors import CallerGone, Cause, Refused
-from gateway.verification.turnstile import MOST, Turnstile
+from gateway.verification.turnstile import MOST, QUIET, TURNS, Turnstile
 
 
 class Counter:
@@ -54,7 +54,7 @@ class Gate:
         return tasks
 
 
-async def turns(count: int = 5) -> None:
+async def turns(count: int = 2 * QUIET) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -102,6 +102,40 @@ def test_whoever_comes_meanwhile_goes_next() -> None:
         gate.open.set()
         await asyncio.gather(*first, *tasks)
         assert gate.batches == [list(range(30))]
+
+    run(body)
+
+
+def test_who_is_answered_and_asks_again_is_waited_for() -> None:
+    """A few turns: one that waited alone does not go alone while those of the last batch come back."""
+
+    async def body(gate: Gate) -> None:
+        gate.open.set()
+
+        async def asks_on(client: str, times: int, before: int = 0) -> None:
+            await turns(before)
+            for number in range(times):
+                await gate.turnstile.enter(client, 1, number, stays)
+                await turns(2)  # the answer is signed and sent, the next question read
+
+        alone, others = asks_on("alone", 10, before=4), [asks_on(f"c{number}", 10) for number in range(9)]
+        await asyncio.gather(alone, *others)
+        assert [len(batch) for batch in gate.batches][2:9] == [10] * 7
+
+    run(body)
+
+
+def test_nobody_is_waited_for_for_ever() -> None:
+    """Newcomers in every turn do not keep the gate shut."""
+
+    async def body(gate: Gate) -> None:
+        gate.open.set()
+        tasks = []
+        for number in range(2 * TURNS):
+            tasks.append(gate.enter("a", number))
+            await turns(1)
+        assert len(gate.batches) >= 1
+        assert await asyncio.gather(*tasks) == [f"done {number}" for number in range(2 * TURNS)]
 
     run(body)
 
