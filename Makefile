@@ -122,8 +122,9 @@ bench: venv-bench ## speed as ratios, everything side by side in one run
 	@.venv-bench/bin/python -m bench.run $(ARGS)
 
 .PHONY: bench-large
-bench-large: venv-bench ## a ledger of ten million entries beside one of a hundred thousand (ARGS=2000000)
+bench-large: venv-bench ## ten million entries and residents beside a hundred thousand (ARGS=2000000)
 	@.venv-bench/bin/python -m bench.large_ledger $(ARGS)
+	@.venv-bench/bin/python -m bench.large_service $(ARGS)
 
 .PHONY: docs
 docs: venv ## write the generated documents anew (docs/, openapi/)

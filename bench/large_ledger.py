@@ -252,12 +252,13 @@ def main() -> int:
                 (place / "gateway.db").unlink(missing_ok=True)
     print(table(found, sizes))
     if words.write:
-        _put(words.write, table(found, sizes))
+        put(words.write, "bench.large_ledger", table(found, sizes))
     return 0
 
 
-def _put(path: Path, made: str) -> None:
-    begun, ended = "<!-- bench.large_ledger -->\n", "<!-- end -->\n"
+def put(path: Path, name: str, made: str) -> None:
+    """Put what a measurement made between the marks of its name in a file."""
+    begun, ended = f"<!-- {name} -->\n", "<!-- end -->\n"
     head, _, rest = path.read_text("utf-8").partition(begun)
     path.write_text(f"{head}{begun}\n{made}\n{ended}{rest.partition(ended)[2]}", "utf-8")
 
