@@ -185,9 +185,7 @@ def _require_index(connection: Any, wanted: Filter, size: int) -> None:
     scans = [line.strip() for line in plan if "Scan" in line]
     assert scans, plan  # noqa: S101
     assert all("Index" in line for line in scans), scans  # noqa: S101
-    print(
-        f"PostgreSQL's plan for a page: {len(scans)} × {scans[0].split('  ')[0].removeprefix('->').strip()}", flush=True
-    )
+    print("PostgreSQL's plan for a page:", *plan, sep="\n  ", flush=True)
 
 
 def table(found: dict[str, dict[tuple[str, int], float]], sizes: list[int]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -125,6 +125,10 @@ async def _send_all(port: int, requests: Sequence[bytes], connections: int) -> O
     took, busy = time.perf_counter() - started, time.process_time() - worked
     for transport, _ in opened:
         transport.abort()
+    return _outcome(run, took, busy)
+
+
+def _outcome(run: _Run, took: float, busy: float) -> Outcome:
     times = sorted(run.times)
     p50, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
     return Outcome(len(times) / took, p50, p99, dict(run.statuses), busy / took, run.first_fault)
@@ -134,6 +138,70 @@ def send_all(port: int, requests: Sequence[bytes], connections: int = 32) -> Out
     """Send every request once, over `connections` at a time, to 127.0.0.1. Raises on a lost connection or time-out."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_send_all(port, requests, connections))
+
+
+class _Paced:
+    """Requests that come when they come: each at its moment, whether the ones before are answered or not."""
+
+    def __init__(self, requests: Sequence[bytes], rate: float, done: asyncio.Future[None]) -> None:
+        self.run = _Run([], done)
+        self.run.left = len(requests)
+        self.requests = requests
+        self.rate = rate
+        self.idle: list[_PacedConnection] = []
+        self.late: deque[tuple[float, bytes]] = deque()
+
+    async def keep_time(self) -> None:
+        """Send every request at its moment, or give it to whichever connection is free next."""
+        began = time.perf_counter()
+        for at, request in enumerate(self.requests):
+            due = began + at / self.rate
+            if (ahead := due - time.perf_counter()) > 0:
+                await asyncio.sleep(ahead)
+            if self.idle:
+                self.idle.pop().post(due, request)
+            else:
+                self.late.append((due, request))
+
+
+class _PacedConnection(_Connection):
+    def __init__(self, paced: _Paced) -> None:
+        super().__init__(paced.run)
+        self.paced = paced
+
+    def post(self, due: float, request: bytes) -> None:
+        """What is timed begins when the request was due, not when there was room for it."""
+        assert self.transport is not None  # noqa: S101  for the type checker: it is open
+        self.sent_at = due
+        self.transport.write(request)
+
+    def send(self) -> None:
+        """The next that is late, or wait for one."""
+        if self.paced.late:
+            self.post(*self.paced.late.popleft())
+        else:
+            self.paced.idle.append(self)
+
+
+async def _send_paced(port: int, requests: Sequence[bytes], rate: float, connections: int) -> Outcome:
+    loop = asyncio.get_running_loop()
+    paced = _Paced(requests, rate, loop.create_future())
+    opened = [
+        await loop.create_connection(lambda: _PacedConnection(paced), "127.0.0.1", port) for _ in range(connections)
+    ]
+    paced.idle = [connection for _, connection in opened]
+    started, worked = time.perf_counter(), time.process_time()
+    await asyncio.wait_for(asyncio.gather(paced.keep_time(), paced.run.done), TIME_LIMIT)
+    took, busy = time.perf_counter() - started, time.process_time() - worked
+    for transport, _ in opened:
+        transport.abort()
+    return _outcome(paced.run, took, busy)
+
+
+def send_paced(port: int, requests: Sequence[bytes], rate: float, connections: int = 256) -> Outcome:
+    """Send `rate` requests a second to 127.0.0.1, whatever comes back; times are from the moment that each was due."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_send_paced(port, requests, rate, connections))
 
 
 def request_bytes(

@@ -25,8 +25,8 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from bench import bound, ledger, tokens
-from bench.load import send_all
+from bench import bound, imports, ledger, tokens
+from bench.load import send_all, send_paced
 from bench.partner import Partner, Prover, proven, question, residents
 from bench.primitive import Floor
 from bench.serving import HOUSE, free_port, served, uvicorn
@@ -35,7 +35,8 @@ from tests import servers
 SINGLE = "/v1/verifications"
 BATCH = "/v1/verifications/batch"
 BATCH_SIZE = 1000
-GROUPS = ("client", "single", "bound", "tokens", "batch", "ledger")
+GROUPS = ("client", "single", "steady", "bound", "tokens", "batch", "import", "ledger")
+LOAD = 0.7  # of what it can answer
 PAUSE = 0.3  # between batches, so that the agreed burst of 5,000 a second is not what is measured
 
 
@@ -114,6 +115,19 @@ def single_rows(demo: Path, rounds: int, count: int) -> Iterator[Row]:
         plan, requests = handbuilt(Path(stack.enter_context(tempfile.TemporaryDirectory())), people, some)
         few = theirs("bench.handbuilt:app", lambda: requests()[: count // 4], HANDBUILT_PLAN=plan)
         yield Row("single, DPoP, signed : hand-built", *_spread(rounds, ours, few, 5.0))
+
+
+def steady_row(demo: Path, rounds: int, count: int) -> Row:
+    """Five times the median against the slowest hundredth, at 70 % of what the gateway can answer."""
+    people = residents(demo)
+    with gateway(demo) as (partner, port):
+        bodies = [json.dumps(question(one, partner.purpose)).encode() for one in people]
+        some = [bodies[number % len(bodies)] for number in range(count)]
+        most = statistics.median(send_all(port, partner.requests(SINGLE, some)).demand(200).rate for _ in range(3))
+        seen = [send_paced(port, partner.requests(SINGLE, some), LOAD * most).demand(200) for _ in range(rounds)]
+    p50, p99 = (statistics.median(times) * 1000 for times in zip(*((one.p50, one.p99) for one in seen), strict=True))
+    ratio = statistics.median(5 * one.p50 / one.p99 for one in seen)
+    return Row("single at 70 % load, 5 × p50 : p99", ratio, 1.0, f"{p50:.1f} ms, {p99:.1f} ms at {LOAD * most:,.0f}/s")
 
 
 def bound_row(place: Path, rounds: int, count: int) -> Row:
@@ -235,6 +249,8 @@ def main() -> int:
         demo = words.demo or build_demo(place / "demo", None)
         if "single" in wanted:
             rows.extend(single_rows(demo, words.rounds, words.count))
+        if "steady" in wanted:
+            rows.append(steady_row(demo, words.rounds, words.count))
         if "bound" in wanted:
             rows.append(bound_row(place / "demo-tls", words.rounds, words.count))
         if "tokens" in wanted:
@@ -247,6 +263,12 @@ def main() -> int:
             postgresql.start()
             stack.callback(postgresql.stop)
             rows.append(batch_row(build_demo(place / "demo-postgresql", postgresql.url), words.rounds, "PostgreSQL"))
+    if "import" in wanted:
+        with imports.prepared() as each:
+            rows.extend(
+                Row(f"import on {name} : bare insert", *_spread(3, ours, theirs, imports.BAR))
+                for name, ours, theirs in each
+            )
     if "ledger" in wanted:
         rows.extend(
             Row(name, *_spread(words.rounds, ours, theirs, bar)) for name, ours, theirs, bar in ledger.measured()

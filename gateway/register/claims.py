@@ -18,6 +18,7 @@ REQUIRED = ("name", "regency")
 
 _CLAIMS = frozenset(CLAIMS)
 _REGIONS = tuple(zip(("province", "regency", "district", "village"), DEPTHS, strict=True))
+_REGION_NAMES = tuple(name for name, _ in _REGIONS)
 _ART_84 = frozenset(
     {"disability", "fingerprint", "fingerprints", "iris", "signature", "aib"}
     | {"disabilitas", "cacat", "sidik_jari", "iris_mata", "tanda_tangan"}
@@ -65,17 +66,24 @@ def _check_forms(claims: Mapping[str, str], today: date) -> None:
 
 
 def _check_regions(claims: Mapping[str, str]) -> None:
-    wider = ""
-    wider_name = ""
-    for name, digits in _REGIONS:
-        code = claims.get(name)
+    fault = _region_fault(tuple(map(claims.get, _REGION_NAMES)))
+    if fault:
+        raise LineFault(fault)
+
+
+@lru_cache(maxsize=1 << 16)  # neighbours share them
+def _region_fault(codes: tuple[str | None, ...]) -> str:
+    """What is wrong with codes of `_REGIONS`, each within the one before it; empty when nothing is."""
+    wider, wider_name = "", ""
+    for (name, digits), code in zip(_REGIONS, codes, strict=True):
         if code is None:
             continue
         if not (len(code) == digits and code.isascii() and code.isdigit()):
-            raise LineFault(f"claims.{name}: must be {digits} digits, the Ministry's code without dots")
+            return f"claims.{name}: must be {digits} digits, the Ministry's code without dots"
         if not code.startswith(wider):
-            raise LineFault(f"claims.{name}: does not lie in claims.{wider_name}")
+            return f"claims.{name}: does not lie in claims.{wider_name}"
         wider, wider_name = code, name
+    return ""
 
 
 @lru_cache(maxsize=1 << 16)

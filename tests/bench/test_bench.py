@@ -9,7 +9,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from bench.load import request_bytes, send_all
+from bench import imports
+from bench.load import request_bytes, send_all, send_paced
 from bench.partner import Prover, proven, question
 from bench.primitive import Floor
 from bench.run import in_turns
@@ -39,6 +40,27 @@ def test_a_wrong_answer_stops_a_measurement() -> None:
         outcome = send_all(port, [request_bytes("/nowhere", b"{}")], 1)
     with pytest.raises(RuntimeError, match="404"):
         outcome.demand(200)
+
+
+def test_paced_requests_do_not_wait_for_each_other() -> None:
+    """Each is sent when it is due and timed from then on: with one connection the late ones have waited for it."""
+    port = free_port()
+    requests = [request_bytes(PATH, b"{}")] * 40
+    with served(uvicorn("bench.floors:bare", port), port):
+        calm = send_paced(port, requests, 200.0, 8).demand(200)
+        rushed = send_paced(port, requests, 1e6, 1).demand(200)
+    assert calm.statuses == rushed.statuses == {200: 40}
+    assert calm.rate < 210, "not faster than they are due"  # noqa: PLR2004
+    assert rushed.p99 > 1.2 * rushed.p50, "the last has waited for all before it"  # noqa: PLR2004
+
+
+def test_an_import_is_measured_whole() -> None:
+    """Every resident of the file is taken, and the very rows that are kept of them are what the bare side inserts."""
+    with imports.prepared(300) as both:
+        for _, ours, theirs in both:
+            assert ours() > 0
+            assert theirs() > 0
+            assert ours() > 0
 
 
 def test_every_proof_is_fresh_and_bound() -> None:
