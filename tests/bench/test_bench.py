@@ -50,8 +50,8 @@ def test_paced_requests_do_not_wait_for_each_other() -> None:
         calm = send_paced(port, requests, 200.0, 8).demand(200)
         rushed = send_paced(port, requests, 1e6, 1).demand(200)
     assert calm.statuses == rushed.statuses == {200: 40}
-    assert calm.rate < 210, "not faster than they are due"  # noqa: PLR2004
-    assert rushed.p99 > 1.2 * rushed.p50, "the last has waited for all before it"  # noqa: PLR2004
+    assert calm.rate < 210, "not faster than they are due"
+    assert rushed.p99 > 0.5 * len(requests) / rushed.rate, "the last has waited for all before it"
 
 
 def test_an_import_is_measured_whole() -> None:
