@@ -2,7 +2,7 @@
 """Is this log of a NIK gateway whole? One file that needs nothing but Python's standard library (3.9 or newer).
 
     check_ledger.py sqlite FILE  [--checkpoint NOTE --key VKEY]
-    check_ledger.py export FILE  [--key VKEY]
+    check_ledger.py export FILE  [--key VKEY]                     a stretch, or what an auditor searched for or drew
     check_ledger.py receipt FILE --key VKEY [--evidence FILE]     Exit 0: sound, 1: not, 2: could not be checked.
 
 Written from docs/ledger.md, RFC 6962/9162, RFC 8032, RFC 8785 and C2SP alone; it shares no line with the gateway.
@@ -28,14 +28,17 @@ introspection import start destruction new_log audit access_request incident sta
 )
 # end of kinds
 KEPT = {"destruction", "new_log"}  # their private parts explain the others, and are never destroyed
+STRETCH, SELECTION = "nik-gateway-ledger-export/1", "nik-gateway-ledger-selection/1"
+DRAWS = 20_000  # a sample has no more
 
 
 class Fault(Exception):
-    """The log does not fit; `index` is the first entry that does not, -1 when it is no single entry."""
+    """The log does not fit; `index` is the first entry that does not, -1 when it is no single entry; `line` of a file, from 1."""
 
-    def __init__(self, index, what):
-        super().__init__(f"entry {index}: {what}" if index >= 0 else what)
-        self.index = index
+    def __init__(self, index, what, line=0):
+        where = ([f"line {line}"] if line else []) + ([f"entry {index}"] if index >= 0 else [])
+        super().__init__(f"{', '.join(where)}: {what}" if where else what)
+        self.index, self.what, self.line = index, what, line
 
 
 def sha256(*parts):
@@ -244,43 +247,148 @@ def check_tile(tiles, level, number, hashes):
 
 
 def check_export(path, keys=()):
-    """An export: its first line proves the stretch that follows it, up to the signed checkpoint."""
-    destructions = Destructions()
+    """An export of either form; what was proven, a line each."""
     with open(path, "rb") as file:
         try:
-            told = json.loads(file.readline())
-            text, size, root = checkpoint_of(told["checkpoint"], keys or told["keys"])
-            first, count = told["first"], told["count"]
-            left, right = [unb64(each) for each in told["left"]], [unb64(each) for each in told["right"]]
-            if told["format"] != "nik-gateway-ledger-export/1" or type(first) is not int or type(count) is not int:
-                raise Fault(-1, "not an export")
-        except (ValueError, KeyError, TypeError):
-            raise Fault(-1, "not an export") from None
-        tree = Tree()
-        add_parts(tree, left, list(cover(0, first)))
-        index = first
-        for line in file:
-            try:
-                row = json.loads(line)
-                raw, private = row["leaf"].encode("utf-8"), row.get("private")
-                private = None if private is None else base64.urlsafe_b64decode(private + "=" * (-len(private) % 4))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                raise Fault(index, "not a line of an export") from None
-            if row["index"] != index:
-                raise Fault(index, f"missing; the next line is {row['index']}")
-            leaf = leaf_of(raw, index)
-            if "private" in row:
-                check_private(index, leaf, private, destructions)
-            tree.add(sha256(b"\0", raw))
-            index += 1
-        if index != first + count:
-            raise Fault(index, f"{count} entries were promised, {index - first} are there")
-        add_parts(tree, right, list(cover(index, size)))
+            told = json.loads(file.readline(), object_pairs_hook=once)
+            form = told["format"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            form = None
+        if form == STRETCH:
+            return check_stretch(file, told, keys)
+        if form == SELECTION:
+            return check_selection(file, told, keys)
+    raise Fault(-1, "not an export", 1)
+
+
+def check_stretch(file, told, keys=()):
+    """Entries without a gap: the first line proves all that follow it, up to the signed checkpoint."""
+    destructions = Destructions()
+    try:
+        _, size, root = checkpoint_of(told["checkpoint"], keys or told["keys"])
+        first, count = told["first"], told["count"]
+        left, right = [unb64(each) for each in told["left"]], [unb64(each) for each in told["right"]]
+        if type(first) is not int or type(count) is not int:
+            raise Fault(-1, "not an export")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Fault(-1, "not an export") from None
+    tree = Tree()
+    add_parts(tree, left, list(cover(0, first)))
+    index = first
+    for line in file:
+        found, raw, private, row = line_of(line, index)
+        if found != index:
+            raise Fault(index, f"missing; the next line is {found}")
+        leaf = leaf_of(raw, index)
+        if "private" in row:
+            check_private(index, leaf, private, destructions)
+        tree.add(sha256(b"\0", raw))
+        index += 1
+    if index != first + count:
+        raise Fault(index, f"{count} entries were promised, {index - first} are there")
+    add_parts(tree, right, list(cover(index, size)))
     if tree.size != size or tree.root() != root:
         raise Fault(-1, "an entry was changed, or the proof: together they do not lead to the checkpoint's root")
     if size == index:
         destructions.require_all()
-    return tree, destructions, text
+    return summary(tree, destructions)
+
+
+def check_selection(file, told, keys=()):
+    """Entries that were searched for, or drawn: every line proves its own entry, up to the signed checkpoint.
+
+    Those of a search stand in the order of the log, those of a sample in the order in which its seed draws them.
+    """
+    try:
+        _, size, root = checkpoint_of(told["checkpoint"], keys or told["keys"])
+        count, following, sample = told["count"], told["next"], told.get("sample")
+        lots = None if sample is None else lots_of(sample, size)
+    except Fault as fault:
+        raise Fault(-1, fault.what, 1) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Fault(-1, "not an export", 1) from None
+    last, number, gone = -1, 1, 0
+    for number, line in enumerate(file, 2):
+        try:
+            last, private = check_line(line, last, lots, size, root)
+        except Fault as fault:
+            raise Fault(fault.index, fault.what, number) from None
+        gone += private is None
+    if type(count) is not int or number - 1 != count:
+        raise Fault(-1, f"{count} entries were promised, {number - 1} are there", number + 1)
+    if following is not None and (sample is not None or following != str(last)):
+        raise Fault(-1, "the file that follows begins after another entry than the last one here", 1)
+    how = (
+        ""
+        if sample is None
+        else f", drawn by seed {json.dumps(sample['seed'])} over {sample['first']} to {sample['end'] - 1}"
+    )
+    lines = [f"sound: {count} entries of the first {size}, root {b64u(root)}{how}"]
+    return lines + (
+        [f"{gone} private parts: destroyed, it says; the whole log tells under which record"] if gone else []
+    )
+
+
+def check_line(line, last, lots, size, root):
+    """(index, private part) of a line with an entry and its path, after a line of entry `last`."""
+    index, raw, private, row = line_of(line)
+    if lots is None and index <= last:
+        raise Fault(index, f"out of order, or twice; the line before is of entry {last}")
+    if lots is not None and index not in lots:  # goes on from the draw before
+        raise Fault(index, "not drawn by this seed, or not at this place")
+    leaf = leaf_of(raw, index)
+    if private is not None:
+        check_private(index, leaf, private, Destructions())
+    elif "private" in row and leaf["kind"] in KEPT:
+        raise Fault(index, "private: of a kind that is never destroyed")
+    try:
+        path = [unb64(each) for each in row["proof"]]
+    except (ValueError, KeyError, TypeError):
+        raise Fault(index, "proof: not a path") from None
+    climb(index, size, sha256(b"\0", raw), path, root)
+    return index, b"" if "private" not in row else private
+
+
+def line_of(line, index=-1):
+    """(index, leaf's bytes, private part or None, the whole row) of a line that holds an entry."""
+    try:
+        row = json.loads(line, object_pairs_hook=once)
+        found, raw, private = row["index"], row["leaf"].encode("utf-8"), row.get("private")
+        if type(found) is not int or found < 0 or not set(row) <= {"index", "leaf", "private", "proof"}:
+            raise Fault(index, "not a line of an export")
+        private = None if private is None else unb64u(private)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Fault(index, "not a line of an export") from None
+    return found, raw, private, row
+
+
+def once(pairs):
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a member twice")
+    return document
+
+
+def lots_of(sample, size):
+    """The entries that a sample's seed draws, in that order (docs/audit.md)."""
+    seed, first, end, drawn = sample["seed"], sample["first"], sample["end"], sample["drawn"]
+    if any(type(each) is not int for each in (first, end, drawn)):
+        raise ValueError("not a sample")
+    seed.encode("utf-8")
+    if not 0 <= first <= end <= size or not 0 <= drawn <= min(end - first, DRAWS):
+        raise ValueError("not a sample")
+    return draw(seed, first, end, drawn)
+
+
+def draw(seed, first, end, drawn):
+    number, seen = 0, set()
+    while len(seen) < drawn:
+        text = f"nik-sample/1\n{seed}\n{first}\n{end}\n{number}"
+        lot, number = int.from_bytes(sha256(text.encode()), "big"), number + 1
+        index = first + lot % (end - first)
+        if lot < 2**256 - 2**256 % (end - first) and index not in seen:
+            seen.add(index)
+            yield index
 
 
 def add_parts(tree, roots, counts):
@@ -297,6 +405,13 @@ def unb64(text):
     raw = base64.b64decode(text, validate=True)
     if base64.b64encode(raw).decode() != text:
         raise ValueError("not base64")
+    return raw
+
+
+def unb64u(text):
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if b64u(raw) != text:
+        raise ValueError("not base64url")
     return raw
 
 
@@ -388,6 +503,25 @@ def ed25519(public, message, signature):
 # ------------------------------------------------------------------------------------------------ receipts
 
 
+def climb(index, size, node, path, root):
+    """From a leaf's hash by its path to the root (RFC 9162 2.1.3.2)."""
+    if not 0 <= index < size:
+        raise Fault(index, "is not in the log of that checkpoint")
+    at, last = index, size - 1
+    for sibling in path:
+        if last == 0:
+            raise Fault(index, "the proof is too long")
+        if at & 1 or at == last:
+            node = sha256(b"\1", sibling, node)
+            while at and not at & 1:
+                at, last = at >> 1, last >> 1
+        else:
+            node = sha256(b"\1", node, sibling)
+        at, last = at >> 1, last >> 1
+    if last or node != root:
+        raise Fault(index, "is not in the log of that checkpoint")
+
+
 def check_receipt(text, keys, evidence=None):
     """(leaf, index, size) that a receipt (C2SP tlog-proof) proves; with `evidence`, of that question and answer."""
     head, _, note = text.partition("\n\n")
@@ -400,21 +534,7 @@ def check_receipt(text, keys, evidence=None):
         raise Fault(-1, "not a receipt")
     _, size, root = checkpoint_of(note, keys)
     leaf = leaf_of(raw, index)
-    if not 0 <= index < size:
-        raise Fault(index, "is not in the log of that checkpoint")
-    at, last, hash = index, size - 1, sha256(b"\0", raw)
-    for sibling in path:  # RFC 9162 2.1.3.2
-        if last == 0:
-            raise Fault(index, "the proof is too long")
-        if at & 1 or at == last:
-            hash = sha256(b"\1", sibling, hash)
-            while at and not at & 1:
-                at, last = at >> 1, last >> 1
-        else:
-            hash = sha256(b"\1", hash, sibling)
-        at, last = at >> 1, last >> 1
-    if last or hash != root:
-        raise Fault(index, "is not in the log of that checkpoint")
+    climb(index, size, sha256(b"\0", raw), path, root)
     if evidence is not None:
         answer = {name: value for name, value in evidence["answer"].items() if name != "entry"}
         nonce = base64.urlsafe_b64decode(answer["nonce"] + "=")
@@ -423,6 +543,13 @@ def check_receipt(text, keys, evidence=None):
         if b64u(sha256(nonce, jcs(evidence["request"]))) != leaf["request"]:
             raise Fault(index, "another question than the one that was asked")
     return leaf, index, size
+
+
+def summary(tree, destructions):
+    under = destructions.under.items()
+    return [f"sound: {tree.size} entries, root {b64u(tree.root())}"] + [
+        f"{count} private parts: destroyed under record {record}" for record, count in under
+    ]
 
 
 def read(path):
@@ -438,8 +565,11 @@ def keys_of(given):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["sqlite", "export", "receipt"])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "what", choices=["sqlite", "export", "receipt"],
+        help="a whole log; NDJSON of `ledger export`, or of a search or sample of an auditor; the proof of one entry",
+    )  # fmt: skip
     parser.add_argument("file")
     parser.add_argument("--key", action="append", help="verifier key of the log, or a file of them")
     parser.add_argument(
@@ -457,16 +587,14 @@ def main(arguments=None):
             return 0
         if told.what == "sqlite":
             marks = [checkpoint_of(read(path), keys)[1:] for path in told.checkpoint]
-            tree, destructions = check_database(told.file, marks)
+            proven = summary(*check_database(told.file, marks))
         else:
-            tree, destructions, _ = check_export(told.file, keys)
+            proven = check_export(told.file, keys)
             if not keys:
                 print(
                     "the checkpoint was verified with the key that the export itself brings: compare it with one you trust"
                 )
-        print(f"sound: {tree.size} entries, root {b64u(tree.root())}")
-        for record, count in destructions.under.items():
-            print(f"{count} private parts: destroyed under record {record}")
+        print("\n".join(proven))
     except Fault as fault:
         print(f"NOT SOUND: {fault}")
         return 1

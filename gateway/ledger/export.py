@@ -1,12 +1,12 @@
-"""How does a stretch of the log leave the house? NDJSON: one line that proves the whole stretch, then one line an entry.
+"""How does a part of the log leave the house? NDJSON: a stretch that its first line proves whole, or entries each with its path.
 
-The proof is what lies left and right of the stretch, as roots of perfect subtrees: with the entries between they give the
-root of the signed checkpoint. Schema and a checker that needs nothing else: checker/.
+The proof of a stretch is what lies left and right of it, as roots of perfect subtrees: with the entries between they give
+the root of the signed checkpoint. Schema and a checker that needs nothing else: checker/.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,9 @@ from gateway.ledger.note import VerifierKey, b64
 from gateway.ledger.proof import Tree
 
 FORMAT = "nik-gateway-ledger-export/1"
+SELECTION = "nik-gateway-ledger-selection/1"
 _encode = msgspec.json.Encoder().encode
+_sorted = msgspec.json.Encoder(order="sorted").encode
 _leaf = msgspec.json.Decoder(Leaf).decode
 
 
@@ -46,6 +48,19 @@ def entry_lines(rows: Sequence[Row], *, private: bool) -> bytes:
             line["private"] = None if hidden is None else b64u(hidden)
         lines.append(_line(line))
     return b"".join(lines)
+
+
+def selection(note: str, keys: Iterable[str], tree: Tree, rows: Sequence[Row], told: Mapping[str, Any]) -> bytes:
+    """Entries that were searched for or drawn, in that order: a line with the checkpoint in `note` and `told`, then one an entry.
+
+    `tree` is that of the checkpoint; a path is RFC 9162's. Private parts (base64url) are null once destroyed.
+    """
+    lines = [_sorted({"format": SELECTION, "checkpoint": note, "keys": list(keys), "count": len(rows), **told})]
+    for index, _, leaf, hidden in rows:
+        proof = [b64(beside) for beside in tree.inclusion(index)]
+        private = None if hidden is None else b64u(hidden)
+        lines.append(_sorted({"index": index, "leaf": bytes(leaf).decode(), "private": private, "proof": proof}))
+    return b"".join(line + b"\n" for line in lines)
 
 
 def first_since(size: int, leaf_at: Callable[[int], bytes], instant: str) -> int:

@@ -11,17 +11,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.clock import SECOND
 from gateway.ledger.checkpoint import Checkpoint, sign
 from gateway.ledger.entry import KINDS, Entry, make_entry, private_bytes
-from gateway.ledger.export import FORMAT, entry_lines, head_line
+from gateway.ledger.export import FORMAT, SELECTION, entry_lines, head_line, selection
 from gateway.ledger.merkle import HASH, Frontier
 from gateway.ledger.note import COSIGNATURE, PLAIN, Signer, VerifierKey, b64
 from gateway.ledger.proof import Tree
 from gateway.ledger.receipt import Receipt
+from gateway.ledger.sampling import draws
 from gateway.ledger.tiles import Tile
 
 SIZE = 11
 ORIGIN = "log.example/vectors"
 AT = 1_764_000_000
+SEED = "ST/17/2026"
 _DIGEST = {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"}
+_SIGNED = {
+    "checkpoint": {"type": "string", "description": "C2SP tlog-checkpoint, a signed note."},
+    "keys": {"type": "array", "items": {"type": "string"}, "description": "Verifier keys (C2SP signed-note)."},
+}
 _HASHES = {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$"}}
 
 
@@ -35,7 +41,7 @@ def checker_text(source: str) -> str:
 
 
 def schema_text() -> str:
-    """checker/schema.json: JSON Schemas (2020-12) of a leaf and of both kinds of lines of an export."""
+    """checker/schema.json: JSON Schemas (2020-12) of a leaf and of the lines of both forms of export."""
     leaf: dict[str, Any] = {
         "type": "object",
         "properties": {
@@ -55,8 +61,7 @@ def schema_text() -> str:
         "type": "object",
         "properties": {
             "format": {"const": FORMAT},
-            "checkpoint": {"type": "string", "description": "C2SP tlog-checkpoint, a signed note."},
-            "keys": {"type": "array", "items": {"type": "string"}, "description": "Verifier keys (C2SP signed-note)."},
+            **_SIGNED,
             "first": {"type": "integer", "minimum": 0},
             "count": {"type": "integer", "minimum": 0},
             "left": {**_HASHES, "description": "Perfect subtrees before the stretch, largest first."},
@@ -75,14 +80,58 @@ def schema_text() -> str:
             },
         },
     }
-    for schema, optional in ((leaf, ()), (head, ()), (line, ("private",))):
-        schema["required"] = [name for name in schema["properties"] if name not in optional]
+    chosen: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "format": {"const": SELECTION},
+            **_SIGNED,
+            "assignment": {"type": "string", "description": "The assignment that was read under."},
+            "filters": {
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "description": "What was asked for.",
+            },
+            "count": {"type": "integer", "minimum": 0, "description": "How many lines follow."},
+            "next": {
+                "type": ["string", "null"],
+                "description": "The cursor of the file that follows: the last index here.",
+            },
+            "sample": _sample(),
+        },
+    }
+    proven: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            **line["properties"],
+            "proof": {**_HASHES, "description": "RFC 9162 2.1.3: the path from the leaf to the checkpoint's root."},
+        },
+    }
+    every = ((leaf, ""), (head, ""), (line, "private"), (chosen, "sample"), (proven, ""))
+    for schema, optional in every:
+        schema["required"] = [name for name in schema["properties"] if name != optional]
         schema["additionalProperties"] = False
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$defs": {"leaf": leaf, "export_head": head, "export_entry": line},
+        "$defs": {
+            "leaf": leaf,
+            "export_head": head,
+            "export_entry": line,
+            "selection_head": chosen,
+            "selection_entry": proven,
+        },
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _sample() -> dict[str, Any]:
+    numbers = ("first", "end", "drawn")
+    return {
+        "type": "object",
+        "description": "The entries are those that fit among the first `drawn` draws over `first` to `end` - 1, in that order.",
+        "properties": {"seed": {"type": "string"}, **{name: {"type": "integer", "minimum": 0} for name in numbers}},
+        "required": ["seed", *numbers],
+        "additionalProperties": False,
+    }
 
 
 def _entries() -> list[Entry]:
@@ -104,7 +153,7 @@ def _entries() -> list[Entry]:
 
 
 def vectors_text() -> str:
-    """checker/vectors.json: a log of eleven entries, with roots, proofs, signed checkpoint, receipt and export."""
+    """checker/vectors.json: a log of eleven entries, with roots, proofs, signed checkpoint, receipt and exports of every form."""
     seed = bytes(range(32))
     private = Ed25519PrivateKey.from_private_bytes(seed)
     signer = Signer(VerifierKey(ORIGIN, PLAIN, private.public_key().public_bytes_raw()), private.sign)
@@ -126,6 +175,20 @@ def vectors_text() -> str:
     note = sign(checkpoint, [signer]) + witness.line(checkpoint.text.encode(), AT)
     rows = [(at, b"", entry.leaf, entry.private) for at, entry in enumerate(entries)]
     export = head_line(note, [signer.key], tree, 3, 9) + entry_lines(rows[3:9], private=True)
+    found = [rows[2], (*rows[5][:3], None), rows[6], rows[9]]  # the second one's private part is destroyed
+    search = {
+        "assignment": "019abb00-0000-7000-8000-0000000000ff",
+        "filters": {"purpose": "account_opening"},
+        "next": "9",
+    }
+    drawn = [index for index in draws(SEED, 2, 10) if index % 2 == 0]
+    lot = {
+        **search,
+        "filters": {"seed": SEED},
+        "next": None,
+        "sample": {"seed": SEED, "first": 2, "end": 10, "drawn": 8},
+    }
+    keys = [str(signer.key)]
     document = {
         "vkey": str(signer.key),
         "witness": str(witness.key),
@@ -146,5 +209,7 @@ def vectors_text() -> str:
         "checkpoint": note,
         "receipt": Receipt(entries[4].leaf, 4, tuple(tree.inclusion(4)), note).text,
         "export": export.decode(),
+        "selection": selection(note, keys, tree, found, search).decode(),
+        "sample": selection(note, keys, tree, [rows[index] for index in drawn], lot).decode(),
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

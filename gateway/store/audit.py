@@ -20,8 +20,8 @@ from gateway.keyring.keys import b64u
 from gateway.ledger.check import text_id
 from gateway.ledger.checkpoint import Checkpoint
 from gateway.ledger.entry import Kind, Leaf
+from gateway.ledger.export import selection
 from gateway.ledger.findings import HISTORY, RULES, Finding, judged
-from gateway.ledger.note import b64
 from gateway.ledger.publication import NotYet
 from gateway.ledger.sampling import draws
 from gateway.nik import Nik
@@ -47,12 +47,10 @@ from gateway.store.tables import finding_notes, ledger_entries
 from gateway.store.views import MOST, PAGE, Sight, etag, page
 from gateway.verification.acts import Act, Shown, View
 
-SELECTION = "nik-gateway-ledger-selection/1"
 DRAWS = 20_000  # entries that a sample looks at, at most
 _DRAWN = 400  # at a time
 FILTERS = ("kind", "purpose", "outcome")
 _leaf = msgspec.json.Decoder(Leaf).decode
-_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,20 +226,12 @@ def export(sight: Sight, view: View) -> Shown:
     found = find(sight.connection, covered, limit + 1)
     shown = found[:limit]
     following = str(shown[-1].index) if len(found) > limit else None
-    head = {
-        "format": SELECTION, "checkpoint": note, "keys": tools.published.keys().split(), "count": len(shown),
-        "next": following, **bound.told,
-    }  # fmt: skip
-    lines = [_encode(head)]
     rows = rows_of(sight.connection, [each.index for each in shown])
     with tools.ledger.moment() as moment:
-        tree = moment.tree(size)
-        for each in shown:
-            leaf, private = rows[each.index]
-            proof = [b64(beside) for beside in tree.inclusion(each.index)]
-            hidden = None if private is None else b64u(private)
-            lines.append(_encode({"index": each.index, "leaf": leaf.decode(), "private": hidden, "proof": proof}))
-    raw = b"".join(line + b"\n" for line in lines)
+        wanted = [(each.index, b"", *rows[each.index]) for each in shown]
+        raw = selection(
+            note, tools.published.keys().split(), moment.tree(size), wanted, {**bound.told, "next": following}
+        )
     document = {"export": b64u(sha256(raw).digest()), "count": len(shown), "next": following}
     return Shown(document, private=bound.told, raw=raw)
 
