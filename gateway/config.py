@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.errors import Misconfigured
-from gateway.ledger.note import COSIGNATURE, VerifierKey
+from gateway.ledger.note import COSIGNATURES, VerifierKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,8 @@ def _witnesses(value: Any, base: Path) -> tuple[tuple[VerifierKey, str], ...]:  
         msg = "must be a list of { vkey, url }"
         raise ValueError(msg)
     found = [(VerifierKey.parse(_text(each["vkey"], base)), _text(each["url"], base)) for each in value]
-    if any(key.type != COSIGNATURE or urlsplit(url).scheme not in {"http", "https"} for key, url in found):
-        msg = "a witness has a vkey of type 4 and an http or https URL"
+    if any(key.type not in COSIGNATURES or urlsplit(url).scheme not in {"http", "https"} for key, url in found):
+        msg = "a witness has a vkey of type 4 or 6 and an http or https URL"
         raise ValueError(msg)
     return tuple(found)
 

@@ -1,6 +1,7 @@
-"""How is a text signed so that anybody can check it? C2SP signed-note, with Ed25519 keys of two types.
+"""How is a text signed so that anybody can check it? C2SP signed-note, with keys of three types.
 
-Type 0x01 signs the text itself; 0x04 is a witness's cosignature, which signs the time and the text (C2SP tlog-cosignature).
+Type 0x01 (Ed25519) signs the text itself. 0x04 (Ed25519) and 0x06 (ML-DSA-44, FIPS 204) are a witness's cosignatures of a
+checkpoint, with the time (C2SP tlog-cosignature; the second also from v1.1.0-rc.1 on): one by the text, one by its tree.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from gateway.errors import GatewayError
 
-PLAIN, COSIGNATURE = 1, 4
-LONGEST = 64 * 1024  # bytes of a note; a checkpoint with a few cosignatures has less than one thousand
+PLAIN, COSIGNATURE, POST_QUANTUM = 1, 4, 6
+COSIGNATURES = frozenset({COSIGNATURE, POST_QUANTUM})
+LONGEST = 64 * 1024  # bytes of a note; a cosignature has about 150, one of ML-DSA-44 3,300
+_SIZES = {PLAIN: 32, COSIGNATURE: 32, POST_QUANTUM: 1312}  # bytes of a public key
+_SEED = 32
 _name = re.compile(r"[^\s+\x00-\x1f]+\Z").match
 _line = re.compile("— (\\S+) ([A-Za-z0-9+/]+={0,2})\\Z").match
 
@@ -44,7 +49,7 @@ def b64_decode(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A vkey: who signs, with which type of signature, and the public key (32 bytes)."""
+    """A vkey: who signs, with which type of signature, and the public key (32 bytes; 1,312 of ML-DSA-44)."""
 
     name: str
     type: int
@@ -64,8 +69,10 @@ class VerifierKey:
         name, _, rest = text.strip().partition("+")
         told, _, material = rest.partition("+")
         raw = b64_decode(material)
-        if not _name(name) or len(raw) != 33 or raw[0] not in {PLAIN, COSIGNATURE}:  # noqa: PLR2004  type and key
-            raise NoteFault(f"{name or text!r}: not a verifier key of Ed25519 (types 1 and 4)")
+        if not _name(name) or not raw or len(raw) - 1 != _SIZES.get(raw[0]):
+            raise NoteFault(
+                f"{name or text[:80]!r}: not a verifier key of Ed25519 (types 1 and 4) or ML-DSA-44 (type 6)"
+            )
         key = cls(name, raw[0], raw[1:])
         if key.id.hex() != told:
             raise NoteFault(f"{name}: the key's id is {key.id.hex()}, not {told}")
@@ -74,19 +81,33 @@ class VerifierKey:
     def verify(self, text: bytes, signature: bytes) -> int:
         """The time of a cosignature (seconds since 1970; 0 for a plain signature). Raises NoteFault."""
         at = 0
-        if self.type == COSIGNATURE:
+        if self.type in COSIGNATURES:
             at, signature = int.from_bytes(signature[:8], "big"), signature[8:]
-            text = cosigned(text, at)
+        form = MLDSA44PublicKey if self.type == POST_QUANTUM else Ed25519PublicKey
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)
+            form.from_public_bytes(self.public).verify(signature, self.signed(text, at))
         except (InvalidSignature, ValueError) as fault:
             raise NoteFault(f"{self.name}: the signature does not verify") from fault
         return at
 
+    def signed(self, text: bytes, at: int) -> bytes:
+        """What this key signs of a note's text, at `at` (seconds since 1970) where it cosigns. Raises NoteFault."""
+        if self.type == PLAIN:
+            return text
+        if at >> 63:
+            raise NoteFault(f"{self.name}: there is no such time")
+        if self.type == COSIGNATURE:
+            return f"cosignature/v1\ntime {at}\n".encode() + text
+        origin, size, root = text.split(b"\n")[:3]
+        parts = [b"subtree/v1\n\0", _short(self.name.encode()), at.to_bytes(8, "big"), _short(origin), bytes(8)]
+        return b"".join([*parts, int(size).to_bytes(8, "big"), b64_decode(root.decode())])
 
-def cosigned(text: bytes, at: int) -> bytes:
-    """What a witness signs at `at` (seconds since 1970)."""
-    return f"cosignature/v1\ntime {at}\n".encode() + text
+
+def _short(text: bytes) -> bytes:
+    """`opaque <1..2^8-1>` of RFC 8446. Raises NoteFault."""
+    if not 0 < len(text) < 256:  # noqa: PLR2004
+        raise NoteFault("a name of a cosigned log or of its cosigner has 1 to 255 bytes")
+    return bytes((len(text),)) + text
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +119,9 @@ class Signer:
 
     def line(self, text: bytes, at: int = 0) -> str:
         """The signature line over a note's text; `at` is the time of a cosignature."""
-        signature = self.sign(text)
-        if self.key.type == COSIGNATURE:
-            signature = at.to_bytes(8, "big") + self.sign(cosigned(text, at))
+        signature = self.sign(self.key.signed(text, at))
+        if self.key.type in COSIGNATURES:
+            signature = at.to_bytes(8, "big") + signature
         return f"— {self.key.name} {b64(self.key.id + signature)}\n"
 
 
@@ -108,7 +129,7 @@ def new_signer_text(name: str, form: int, seed: bytes) -> tuple[str, VerifierKey
     """(secret text, public side) of a new key from 32 random bytes: `PRIVATE+KEY+name+id+base64`, as Go's note package."""
     if not _name(name):
         raise NoteFault(f"{name!r}: a name has neither spaces nor plus signs")
-    key = VerifierKey(name, form, Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw())
+    key = VerifierKey(name, form, _private(form, seed).public_key().public_bytes_raw())
     return f"PRIVATE+KEY+{name}+{key.id.hex()}+{b64(bytes((form,)) + seed)}", key
 
 
@@ -118,13 +139,19 @@ def parse_signer(text: str) -> Signer:
     if len(parts) != 5 or parts[:2] != ["PRIVATE", "KEY"]:  # noqa: PLR2004
         raise NoteFault("not the private key of a signer of notes")
     raw = b64_decode(parts[4])
-    if len(raw) != 33 or raw[0] not in {PLAIN, COSIGNATURE}:  # noqa: PLR2004
+    if len(raw) != 1 + _SEED or raw[0] not in _SIZES:
         raise NoteFault("not the private key of a signer of notes")
-    private = Ed25519PrivateKey.from_private_bytes(raw[1:])
+    private = _private(raw[0], raw[1:])
     key = VerifierKey(parts[2], raw[0], private.public_key().public_bytes_raw())
     if key.id.hex() != parts[3]:
         raise NoteFault(f"{key.name}: the key's id does not fit")
     return Signer(key, private.sign)
+
+
+def _private(form: int, seed: bytes) -> Ed25519PrivateKey | MLDSA44PrivateKey:
+    if form == POST_QUANTUM:
+        return MLDSA44PrivateKey.from_seed_bytes(seed)
+    return Ed25519PrivateKey.from_private_bytes(seed)
 
 
 @dataclass(frozen=True, slots=True)

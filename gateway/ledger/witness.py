@@ -16,7 +16,7 @@ from gateway.ledger.checkpoint import Checkpoint, verify
 from gateway.ledger.cosigning import SIZE
 from gateway.ledger.keeper import locked, write_durably
 from gateway.ledger.merkle import EMPTY_ROOT, HASH
-from gateway.ledger.note import COSIGNATURE, Note, NoteFault, Signer, VerifierKey, b64_decode
+from gateway.ledger.note import COSIGNATURES, Note, NoteFault, Signer, VerifierKey, b64_decode
 from gateway.ledger.proof import ProofFault, verify_consistency
 
 MOST_LINES = 63
@@ -38,9 +38,9 @@ class Witness:
 
     def __init__(self, signer: Signer, logs: Iterable[VerifierKey], state: Path, clock: Clock) -> None:
         """`state` is the file of what was cosigned last. Raises NoteFault when the key is no cosigner's."""
-        if signer.key.type != COSIGNATURE:
+        if signer.key.type not in COSIGNATURES:
             raise NoteFault(
-                f"{signer.key.name}: a witness needs a key of type 4. Make one: nik-gateway ledger witness-key"
+                f"{signer.key.name}: a witness needs a key of type 4 or 6. Make one: nik-gateway ledger witness-key"
             )
         self._signer = signer
         self._logs: dict[str, list[VerifierKey]] = {}

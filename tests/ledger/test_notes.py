@@ -9,7 +9,17 @@ from tlog_scales.signing import Vkey
 from tlog_scales.tlog import Checkpoint as ForeignCheckpoint
 
 from gateway.ledger.checkpoint import Checkpoint, is_successor, origin_of, sign, successor, verify
-from gateway.ledger.note import COSIGNATURE, PLAIN, Note, NoteFault, Signer, VerifierKey, new_signer_text, parse_signer
+from gateway.ledger.note import (
+    COSIGNATURE,
+    PLAIN,
+    POST_QUANTUM,
+    Note,
+    NoteFault,
+    Signer,
+    VerifierKey,
+    new_signer_text,
+    parse_signer,
+)
 
 EXAMPLE = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 CHECKPOINT = Checkpoint(ORIGIN, 20852163, bytes(range(32)))
@@ -108,9 +118,10 @@ def test_what_has_not_the_lines_is_no_checkpoint(text: str) -> None:
         Checkpoint.parse(text)
 
 
-def test_a_secret_is_read_as_it_was_written_and_never_shown() -> None:
+@pytest.mark.parametrize("form", [COSIGNATURE, POST_QUANTUM])
+def test_a_secret_is_read_as_it_was_written_and_never_shown(form: int) -> None:
     """The text of a signer gives the same key; a damaged one is refused without being told."""
-    secret, key = new_signer_text("witness.example/w1", COSIGNATURE, SEED)
+    secret, key = new_signer_text("witness.example/w1", form, SEED)
     assert parse_signer(secret + "\n").key == key
     for damaged in (secret[:-4], secret.replace("w1", "w2"), secret[12:], secret.replace("PRIVATE", "PUBLIC")):
         with pytest.raises(NoteFault) as fault:

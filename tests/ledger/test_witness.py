@@ -7,17 +7,29 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from logs import CLOCK, HOUSE, ORIGIN, SEED, VKEY, Log, log_in, signers
 from tlog_scales.signing import Vkey
 from tlog_scales.tlog import Checkpoint as ForeignCheckpoint
 
 from gateway.ledger.checkpoint import Checkpoint, sign
 from gateway.ledger.cosigning import Cosigners
-from gateway.ledger.note import COSIGNATURE, Note, NoteFault, VerifierKey, b64, new_signer_text, parse_signer
+from gateway.ledger.note import (
+    COSIGNATURE,
+    POST_QUANTUM,
+    Note,
+    NoteFault,
+    VerifierKey,
+    b64,
+    b64_decode,
+    new_signer_text,
+    parse_signer,
+)
 from gateway.ledger.witness import Witness
 
 SECRET, WITNESS_KEY = new_signer_text("witness.example/w1", COSIGNATURE, SEED[::-1])
@@ -58,6 +70,46 @@ def test_what_extends_the_last_one_is_cosigned(log: Log, witness: Witness) -> No
         note = checkpoint(log, size) + reply.body
         assert Note.parse(note).signed_by([WITNESS_KEY])[WITNESS_KEY] > 0
         ForeignCheckpoint.from_text(note).verify(Vkey.from_string(str(WITNESS_KEY)))
+
+
+def test_a_cosignature_against_quantum_computers_is_as_specified(log: Log, tmp_path: Path) -> None:
+    """Type 6: eight bytes of time and ML-DSA-44 over the `cosigned_message`, written out; others pass it over."""
+    secret, key = new_signer_text("witness.example/pq", POST_QUANTUM, SEED)
+    witness = Witness(parse_signer(secret), [VKEY], tmp_path / "state.json", CLOCK)
+    note = checkpoint(log, 300) + witness.add_checkpoint(request(log, 0, 300)).body
+    raw = b64_decode(note.splitlines()[-1].split(" ")[2])
+    name, origin, root = b"witness.example/pq", ORIGIN.encode(), b64_decode(note.splitlines()[2])
+    assert raw[:4] == sha256(name + b"\n\x06" + key.public).digest()[:4]
+    assert len(raw) == 4 + 8 + 2420
+    message = b"subtree/v1\n\0" + bytes([len(name)]) + name + raw[4:12] + bytes([len(origin)]) + origin
+    message += bytes(8) + (300).to_bytes(8, "big") + root
+    MLDSA44PublicKey.from_public_bytes(key.public).verify(raw[12:], message)
+    assert Note.parse(note).signed_by([key])[key] == int.from_bytes(raw[4:12], "big") > 0
+    ForeignCheckpoint.from_text(note).verify(Vkey.from_string(str(VKEY)))
+    assert VerifierKey.parse(str(key)) == key
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_what_was_cosigned_cannot_be_changed(log: Log, tmp_path: Path, at: int) -> None:
+    """Another origin, size, root, time or signature: type 6 does not verify, nor does the name of another cosigner."""
+    secret, key = new_signer_text("witness.example/pq", POST_QUANTUM, SEED)
+    witness = Witness(parse_signer(secret), [VKEY], tmp_path / "state.json", CLOCK)
+    lines = (checkpoint(log, 300) + witness.add_checkpoint(request(log, 0, 300)).body).splitlines()
+    raw = bytearray(b64_decode(lines[-1].split(" ")[2]))
+    text, signature = ("\n".join(lines[:3]) + "\n").encode(), bytes(raw[4:])
+    assert key.verify(text, signature) > 0
+    changed = [
+        text.replace(b"ledger", b"ledges"),
+        text.replace(b"300", b"301"),
+        text[:-46] + b"A" + text[-45:],
+        text,
+        text,
+    ]
+    raw[{3: 11, 4: 600}.get(at, 0)] ^= 1
+    with pytest.raises(NoteFault):
+        key.verify(changed[at], bytes(raw[4:]))
+    with pytest.raises(NoteFault):
+        VerifierKey("witness.example/pr", POST_QUANTUM, key.public).verify(text, signature)
 
 
 def test_another_old_size_is_a_conflict_that_tells_the_right_one(log: Log, witness: Witness) -> None:
@@ -142,12 +194,12 @@ def test_a_witness_needs_a_cosigners_key(tmp_path: Path) -> None:
 class Served:
     """A witness as the command runs it."""
 
-    def __init__(self, directory: Path, logs: list[VerifierKey]) -> None:
+    def __init__(self, directory: Path, logs: list[VerifierKey], form: str) -> None:
         directory.mkdir()
         made = [sys.executable, "-m", "gateway.cli", "ledger"]
         key = directory / "key"
         told = subprocess.run(
-            [*made, "witness-key", "auditor.example/w1", str(key)],
+            [*made, "witness-key", "auditor.example/w1", str(key), "--type", form],
             capture_output=True,
             text=True,
             check=True,
@@ -168,9 +220,10 @@ class Served:
         self.process.stdout.close()
 
 
-def test_the_command_witnesses_a_log_over_http(log: Log, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["ed25519", "ml-dsa-44"])
+def test_the_command_witnesses_a_log_over_http(log: Log, tmp_path: Path, form: str) -> None:
     """A keeper asks it at every checkpoint; the published one bears the cosignature; an unreachable witness is told of."""
-    served = Served(tmp_path / "auditor", [VKEY])
+    served = Served(tmp_path / "auditor", [VKEY], form)
     told: list[tuple[str, str]] = []
     try:
         cosigners = Cosigners([(served.key, served.url)], lambda name, outcome: told.append((name, outcome)))
