@@ -119,7 +119,7 @@ PRIVATE: Mapping[Kind, Members] = {
     ),
     Kind.REPEAT: _of("address outcome token", f"act person {_ASKED} {_SAID}"),
     Kind.TOKEN: _of("address"),
-    Kind.READ: _of("address outcome token", f"{_ACT} assignment filters of request rows sound subject watched"),
+    Kind.READ: _of("address outcome token", f"{_ACT} assignment file filters of request rows sound subject watched"),
     Kind.REFUSED_UNIDENTIFIED: _of("counts"),
     Kind.AGREEMENT: _of("after before", f"{_ACT} {_TWO} change drafts of reason suspensions version"),
     Kind.PARTNER: _of("after partner", f"{_ACT} {_TWO} before change reason"),

@@ -6,7 +6,7 @@ Every view tells its own entry what was searched for: filters, the assignment, a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -50,6 +50,7 @@ from gateway.verification.acts import Act, Shown, View
 DRAWS = 20_000  # entries that a sample looks at, at most
 _DRAWN = 400  # at a time
 FILTERS = ("kind", "purpose", "outcome")
+PAGED = ("cursor", "limit")
 _leaf = msgspec.json.Decoder(Leaf).decode
 
 
@@ -188,17 +189,29 @@ def entry(sight: Sight, view: View) -> Shown:
     return Shown(document, agreement=leaf.agreement, private={"assignment": held.id})
 
 
-def sample(sight: Sight, view: View) -> Shown:
-    """`GET /v1/ledger/sample`: entries by lot; the same seed over the same stretch draws the same."""
+def published(sight: Sight) -> tuple[str, int]:
+    """(the published checkpoint, the entries that it covers). Raises Refused(NOT_FOUND) before the first."""
+    note = instruments(sight).published.checkpoint()
+    if note is None:
+        raise Refused(Cause.NOT_FOUND, retry_after=2)
+    return note, Checkpoint.parse(note.partition("\n\n")[0] + "\n").size
+
+
+def draw(sight: Sight, view: View, stretch: Filter, size: int) -> tuple[list[Found], dict[str, Any]]:
+    """Entries by lot among the first `size`, in the order in which they were drawn; and seed, stretch and how many draws.
+
+    Raises Refused(MALFORMED_REQUEST), NOT_FOUND where no checkpoint covers the `end` that was asked for yet.
+    """
     seed = view.query.get("seed", "")
     if not 0 < len(seed) <= 100:  # noqa: PLR2004
         raise Refused(Cause.MALFORMED_REQUEST, members=["seed"])
     count = whole_number(view.query.get("count", ""), "count", PAGE, MOST)
-    bound = bounds(sight, view)
-    facets = facets_of(sight.connection, bound.filter)
-    wanted = set(facets.values())
+    end = whole_number(view.query.get("end", ""), "end", min(stretch.end, size), stretch.end)
+    if end > size:
+        raise Refused(Cause.NOT_FOUND, retry_after=2)
+    wanted = set(facets_of(sight.connection, replace(stretch, end=end)).values())
     chosen: list[Found] = []
-    drawn, lots = 0, draws(seed, bound.filter.first, bound.filter.end)
+    drawn, lots = 0, draws(seed, stretch.first, end)
     while len(chosen) < count and drawn < DRAWS and (indexes := list(islice(lots, _DRAWN))):
         drawn += len(indexes)
         held = at_indexes(sight.connection, indexes)
@@ -206,34 +219,37 @@ def sample(sight: Sight, view: View) -> Shown:
             one = held[index]
             if (one.partner, one.kind, one.purpose, one.outcome) in wanted and len(chosen) < count:
                 chosen.append(one)
-    shown = _listed(sight, chosen, MOST, bound)
-    stretch = {"seed": seed, "first": bound.filter.first, "end": bound.filter.end, "drawn": drawn}
-    return Shown({**shown.document, **stretch}, private=bound.told)
+    return chosen, {"seed": seed, "first": min(stretch.first, end), "end": end, "drawn": drawn}
+
+
+def sample(sight: Sight, view: View) -> Shown:
+    """`GET /v1/ledger/sample`: entries by lot; the same seed over the same stretch draws the same."""
+    bound, (_, size) = bounds(sight, view), published(sight)
+    chosen, lot = draw(sight, view, bound.filter, size)
+    return Shown({**_listed(sight, chosen, MOST, bound).document, **lot}, private=bound.told)
 
 
 def export(sight: Sight, view: View) -> Shown:
-    """`GET /v1/ledger/export`: NDJSON, a line for the selection and one for each entry, with its proof."""
-    tools, bound = instruments(sight), bounds(sight, view)
-    note = tools.published.checkpoint()
-    if note is None:
-        raise Refused(Cause.NOT_FOUND, retry_after=2)
-    size = Checkpoint.parse(note.partition("\n\n")[0] + "\n").size
-    limit = limit_of(view, 500, 1_000)
-    stretch = bound.filter
-    covered = Filter(
-        stretch.partners, stretch.first, min(stretch.end, size), stretch.kind, stretch.purpose, stretch.outcome
-    )
-    found = find(sight.connection, covered, limit + 1)
-    shown = found[:limit]
-    following = str(shown[-1].index) if len(found) > limit else None
+    """`GET /v1/ledger/export`: NDJSON, a line for the selection and one for each entry, with its proof; a sample with `seed`."""
+    tools, bound, (note, size) = instruments(sight), bounds(sight, view), published(sight)
+    lots, pages = ({name for name in names if view.query.get(name)} for names in (("seed", "count", "end"), PAGED))
+    told: dict[str, Any] = {**bound.told, "next": None}
+    if lots:
+        if pages:
+            raise Refused(Cause.MALFORMED_REQUEST, members=sorted(pages))
+        shown, told["sample"] = draw(sight, view, bound.filter, size)
+    else:
+        limit = limit_of(view, 500, 1_000)
+        found = find(sight.connection, replace(bound.filter, end=min(bound.filter.end, size)), limit + 1)
+        shown = found[:limit]
+        told["next"] = str(shown[-1].index) if len(found) > limit else None
     rows = rows_of(sight.connection, [each.index for each in shown])
     with tools.ledger.moment() as moment:
         wanted = [(each.index, b"", *rows[each.index]) for each in shown]
-        raw = selection(
-            note, tools.published.keys().split(), moment.tree(size), wanted, {**bound.told, "next": following}
-        )
-    document = {"export": b64u(sha256(raw).digest()), "count": len(shown), "next": following}
-    return Shown(document, private=bound.told, raw=raw)
+        raw = selection(note, tools.published.keys().split(), moment.tree(size), wanted, told)
+    file = b64u(sha256(raw).digest())
+    document = {"export": file, "count": len(shown), "next": told["next"]}
+    return Shown(document, private={**bound.told, "file": file}, raw=raw)
 
 
 def own_assignments(sight: Sight, view: View) -> Shown:

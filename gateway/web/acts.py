@@ -43,6 +43,11 @@ _QUERY: Mapping[str, Schema] = {
     "rule": {"enum": list(RULES)},
     "seed": {"type": "string", "maxLength": 100, "description": "Whoever has it draws the same entries."},
     "count": {"type": "integer", "minimum": 1, "maximum": 200, "description": "How many are drawn; 50 by default."},
+    "end": {
+        "type": "integer",
+        "minimum": 0,
+        "description": "Draw over entries before this one: `end` of the sample to be drawn again.",
+    },
     "step": {
         "enum": ["minute", "hour", "day"],
         "description": "Of each point; an hour by default, 750 points at most.",

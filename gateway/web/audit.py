@@ -10,6 +10,7 @@ from gateway.web.rows import PAGED, Row
 READ, NOTE, DIAGNOSE, WRITE, SEE = "audit.read", "audit.note", "register.diagnose", "partners.write", "partners.read"
 SPAN = ("since", "until")
 FILTERS = ("partner", "purpose", "kind", "outcome", *SPAN)
+LOT = ("seed", "count", "end")
 NDJSON = b"application/x-ndjson"
 _row = partial(Row, tag="audit")
 _desk = partial(Row, tag="residents")
@@ -24,8 +25,9 @@ AUDIT_ROWS: tuple[Row, ...] = (
     _row("GET", "/v1/ledger/checkpoint", READ, "checkpoint", "The published checkpoint, its witnesses and the kept copy"),
     _row("GET", "/v1/ledger/entries", READ, "search", "Search the ledger", query=(*FILTERS, *PAGED)),
     _row("GET", "/v1/ledger/entries/{id}", READ, "entry", "One entry: leaf, private part and proof"),
-    _row("GET", "/v1/ledger/export", READ, "export", "Entries with proofs, as NDJSON", query=(*FILTERS, *PAGED), media=NDJSON),
-    _row("GET", "/v1/ledger/sample", READ, "sample", "Entries by lot, drawn by a seed", query=(*FILTERS, "seed", "count")),
+    _row("GET", "/v1/ledger/export", READ, "export", "Entries with proofs, as NDJSON: of a search, or with `seed` of a sample",
+         query=(*FILTERS, *PAGED, *LOT), media=NDJSON),
+    _row("GET", "/v1/ledger/sample", READ, "sample", "Entries by lot, drawn by a seed", query=(*FILTERS, *LOT)),
     _row("POST", "/v1/ledger/search-nik", READ, "search_nik", "Who asked about a resident", audit.NikSearch, posted=True),
     _row("GET", "/v1/ledger/findings", READ, "findings", "What should be looked at",
          query=("partner", "rule", "state", *SPAN, *PAGED)),

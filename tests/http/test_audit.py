@@ -13,12 +13,15 @@ import pytest
 from click.testing import CliRunner
 from contract import RECEIPT
 from desk import Office, day, slug
+from logs import checker
 from partner import Partner, b64u
 
 from gateway.cli.audit import audit as commands
 from gateway.ledger.merkle import leaf_hash
 from gateway.ledger.note import VerifierKey
 from gateway.ledger.receipt import Receipt
+
+CHECKER = checker()
 
 
 def moment() -> str:
@@ -64,7 +67,13 @@ def test_nobody_searches_without_an_assignment(audit) -> None:
     assert slug(audit.get("/v1/ledger/findings?partner=small")) == "assignment-missing"
     taken = audit.office.registrar.call("DELETE", f"/v1/assignments/{own}")
     assert (taken.status_code, taken.json()["state"]) == (200, "ended")
-    for path in ("/v1/ledger/entries", "/v1/ledger/sample?seed=1", "/v1/ledger/export", "/v1/ledger/findings"):
+    for path in (
+        "/v1/ledger/entries",
+        "/v1/ledger/sample?seed=1",
+        "/v1/ledger/export",
+        "/v1/ledger/export?seed=1",
+        "/v1/ledger/findings",
+    ):
         assert slug(audit.get(path)) == "assignment-missing", path
     assert (
         slug(audit.auditor.call("POST", "/v1/ledger/search-nik", {"nik": "7402154505909001"})) == "assignment-missing"
@@ -197,6 +206,61 @@ def test_an_export_proves_every_line(audit) -> None:
         proof = f"c2sp.org/tlog-proof@v1\nextra {extra}\nindex {line['index']}\n{path}\n{head['checkpoint']}"
         assert leaf_hash(Receipt.parse(proof).leaf) == leaf_hash(line["leaf"].encode())
         Receipt.parse(proof).verify(keys)
+
+
+def _handed_out(audit: Audit, begun: str) -> list[dict[str, Any]]:
+    """The private parts of the entries that tell of exports."""
+    path = f"/v1/ledger/entries?partner=dukcapil&kind=read&outcome=export&since={begun}&limit=200"
+    items = audit.get(path).json()["items"]
+    return [audit.get(f"/v1/ledger/entries/{each['id']}").json()["private"] for each in items]
+
+
+def test_a_sample_is_exported_with_its_proofs(audit, tmp_path) -> None:
+    """The same entries as the sample shows, in its order, checked by the published checker; it is sealed as an export is."""
+    audit.office.assigned(partners=["bpjs", "dukcapil"])
+    begun = moment()
+    asked = {audit.ask(audit.gateway.resident()).json()["id"] for _ in range(4)}
+    query = f"seed=ST17&count=3&kind=answer&since={begun}"
+    deadline = time.monotonic() + 20
+    while len((drawn := audit.get(f"/v1/ledger/sample?{query}").json())["items"]) < 3:
+        assert time.monotonic() < deadline, drawn
+        time.sleep(0.1)
+    audit.ask(audit.gateway.resident())  # the log grows; the stretch that was told stays
+    reply = audit.get(f"/v1/ledger/export?{query}&end={drawn['end']}")
+    assert reply.headers["content-type"] == "application/x-ndjson"
+    head, *lines = [json.loads(line) for line in reply.text.splitlines()]
+    assert [json.loads(line["leaf"])["id"] for line in lines] == [each["id"] for each in drawn["items"]]
+    assert {each["id"] for each in drawn["items"]} <= asked
+    assert head["sample"] == {name: drawn[name] for name in ("seed", "first", "end", "drawn")}
+    assert (head["format"], head["count"], head["next"]) == ("nik-gateway-ledger-selection/1", 3, None)
+    keys = audit.gateway.http.get("/ledger/keys").text.split()
+    found = audit.get(f"/v1/ledger/export?kind=answer&since={begun}")
+    for at, text in enumerate((reply.text, found.text)):
+        (tmp_path / str(at)).write_text(text, "utf-8")
+        (sound, *_) = CHECKER.check_export(tmp_path / str(at), keys)
+        assert ("drawn by seed" in sound) == (at == 0)
+        entries = text.splitlines(keepends=True)
+        (tmp_path / "cut").write_text("".join(entries[:1] + entries[2:]), "utf-8")
+        with pytest.raises(CHECKER.Fault, match=r"^line "):
+            CHECKER.check_export(tmp_path / "cut", keys)
+    sealed = _handed_out(audit, begun)
+    assert [each["file"] for each in sealed[-2:]] == [
+        b64u(sha256(text.encode()).digest()) for text in (reply.text, found.text)
+    ]
+    assert sealed[-2]["filters"]["seed"] == "ST17"
+
+
+def test_a_sample_that_cannot_be_drawn_is_refused(audit) -> None:
+    """Without a seed, beyond what may be read, or paged as a search is: refused, by the name of the member."""
+    audit.office.assigned()
+    for query, member in (
+        ("count=3", "seed"), ("end=5", "seed"), ("seed=x&limit=3", "limit"), ("seed=x&cursor=3", "cursor"),
+        ("seed=x&count=201", "count"), ("seed=x&end=x", "end"), (f"seed=x&end={10**9}", "end"), (f"seed={'x' * 101}", "seed"),
+    ):  # fmt: skip
+        refused = audit.get(f"/v1/ledger/export?{query}")
+        assert (slug(refused), refused.json()["members"]) == ("malformed-request", [member]), query
+    empty = audit.get("/v1/ledger/export?seed=x&end=0")
+    assert (empty.status_code, json.loads(empty.text)["count"]) == (200, 0)
 
 
 def test_guesses_are_found_and_noted(audit) -> None:

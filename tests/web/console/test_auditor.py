@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 from deployment import HOUSE, Line, Partner, wait_for
+from logs import checker
 
 from gateway.clock import DAY, HOUR, SECOND, rfc3339_seconds
 from gateway.ledger.entry import Kind
@@ -476,6 +477,24 @@ def test_the_same_seed_draws_the_same_entries(read) -> None:
     file = read(f"/console/sample?seed=undian-1&{window}&csv=sample")
     assert len(file.text.strip().splitlines()) == 6
     assert "Undi" in read("/console/sample").text
+
+
+def test_the_sample_that_is_shown_is_the_one_in_the_files(console, read, tmp_path) -> None:
+    """Without a last day, too: NDJSON with proofs and CSV hold what the page drew, though each reading made the log longer."""
+    page = read("/console/sample?seed=undian-9&kind=answer&count=4").text
+    listed = re.findall(r'href="/console/ledger/entries/([0-9a-f-]{36})"', page)
+    assert len(listed) == 4
+    proofs, csv = (
+        re.search(rf'href="([^"]*{kind}=sample[^"]*)"', page).group(1).replace("&amp;", "&") for kind in ("file", "csv")
+    )
+    reply = read(proofs)
+    assert reply.headers["content-disposition"].startswith('attachment; filename="sample-')
+    assert [json.loads(json.loads(line)["leaf"])["id"] for line in reply.text.splitlines()[1:]] == listed
+    (tmp_path / "file").write_text(reply.text, "utf-8")
+    told = checker().check_export(tmp_path / "file", httpx.get(f"{console.origin}/ledger/keys").text.split())
+    assert 'drawn by seed "undian-9"' in told[0]
+    indexes = [str(json.loads(line)["index"]) for line in reply.text.splitlines()[1:]]
+    assert [line.rpartition(",")[2].strip('"') for line in read(csv).text.strip().splitlines()[1:]] == indexes
 
 
 def test_an_export_is_a_file_that_proves_itself(read) -> None:

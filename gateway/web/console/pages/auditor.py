@@ -39,6 +39,7 @@ _FILTERS = (
     *_SPAN,
 )
 _QUERY = ("partner", "purpose", "kind", "outcome", "since", "until")
+_LOT = ("seed", "count", "end", *_QUERY)
 _MINE = Ask("assignments", "own_assignments", READ, fixed={"limit": "200"})
 _ENTRY = "/console/ledger/entries/{id}"
 _ENTRIES = (
@@ -166,9 +167,14 @@ PAGES: tuple[Page, ...] = (
         path="/console/sample",
         roles=_OWN,
         menu=True,
-        asks=(_MINE, Ask("found", "sample", READ, query=("seed", "count", *_QUERY), needs=("seed",), optional=True)),
+        asks=(
+            _MINE,
+            Ask("found", "sample", READ, query=_LOT, needs=("seed",), optional=True),
+            Ask("sample", "export", READ, query=_LOT, needs=("file",)),  # the file alone
+        ),
         tables=(Table("sample", "found", _ENTRIES),),
         filters=(Field("seed"), Field("count", "number", value="=25"), *_FILTERS),
+        files={"sample": "application/x-ndjson"},
         template="sample.html",
     ),
     Page(
