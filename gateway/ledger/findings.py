@@ -185,11 +185,11 @@ def _enumeration(now: Day, past: Sequence[Day]) -> _Made | None:
     expected = asked * usual
     if count < 10 or count < 2 * expected or count - expected < _STRONG * sqrt(max(expected * (1 - usual), 1)):  # noqa: PLR2004
         return None
-    share, normal = _percent(count / asked), _percent(usual)
+    (share_id, normal_id), (share, normal) = _percents(count / asked, usual)
     return (
         "enumeration",
         {
-            "id": f"{count} dari {asked} pertanyaan ({share}) memakai NIK yang tidak ada; biasanya {normal}. "
+            "id": f"{count} dari {asked} pertanyaan ({share_id}) memakai NIK yang tidak ada; biasanya {normal_id}. "
             "Mungkin NIK dicoba-coba berurutan.",
             "en": f"{count} of {asked} questions ({share}) named a NIK that nobody has; usual is {normal}. "
             "NIKs may be tried one after another.",
@@ -230,11 +230,11 @@ def _drift(now: Day, past: Sequence[Day]) -> _Made | None:
         spread = max(_spread([day.purposes.get(purpose, _NONE).count / day.asked for day in past if day.asked]), 0.01)
         deviation = sqrt(usual * (1 - usual) / now.asked + spread * spread)
         if share - usual > max(0.10, _STRONG * deviation):
-            shown, normal = _percent(share), _percent(usual)
+            (share_id, normal_id), (shown, normal) = _percents(share, usual)
             return (
                 "purpose_drift",
                 {
-                    "id": f"Tujuan {purpose} dipakai untuk {shown} pertanyaan; biasanya {normal}. "
+                    "id": f"Tujuan {purpose} dipakai untuk {share_id} pertanyaan; biasanya {normal_id}. "
                     "Mungkin dipakai menggantikan tujuan lain.",
                     "en": f"The purpose {purpose} was named in {shown} of the questions; usual is {normal}. "
                     "It may stand in for another purpose.",
@@ -289,5 +289,7 @@ def _spread(values: Sequence[float]) -> float:
     return sqrt(sum((value - middle) ** 2 for value in values) / len(values))
 
 
-def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %"
+def _percents(*shares: float) -> tuple[list[str], list[str]]:
+    """Shares as Indonesian writes them, with a comma, and as English does."""
+    shown = [f"{share * 100:.1f} %" for share in shares]
+    return [each.replace(".", ",") for each in shown], shown
