@@ -19,5 +19,6 @@ def configure_logging(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Text and newline in one write: the processes of a node share the stream.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
