@@ -88,6 +88,8 @@ def grow(each: Deployed, size: int, tell: Callable[[str], None]) -> dict[str, fl
     """Bring ledger and search copy to `size` entries; seconds by what was done."""
     began = time.perf_counter()
     first = LedgerOf(each.database).head().size
+    if first == size:
+        return {}  # made before
     for done in ledger.fill(each.database, first, size - first, AT_ONCE):
         if done % 500_000 == 0 or done == size:
             tell(f"{each.name}: {done:,} of {size:,} entries sealed, {time.perf_counter() - began:,.0f} s")
