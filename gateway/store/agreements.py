@@ -17,6 +17,7 @@ from gateway.ledger.entry import Kind
 from gateway.partners import lifecycle
 from gateway.partners.agreement import Agreement, State
 from gateway.partners.approvals import Approval, Decision
+from gateway.partners.approvals import person as same
 from gateway.partners.lifecycle import Examined, digest
 from gateway.partners.particulars import CLASSES, EXEMPTIONS
 from gateway.partners.terms import PartnerEntry, from_document, to_document
@@ -231,6 +232,30 @@ def amend_draft(books: Books, act: Act) -> Deed:
     partner = partner_entry(books.connection, owner_of(books.connection, agreement))
     hands = json.loads(row.persons)
     return draft(books, act, partner, agreement, version, dict(act.body), persons=hands, before=row.digest)
+
+
+def discard_draft(books: Books, act: Act) -> Deed:
+    """`DELETE /v1/agreements/{a}/versions/{v}`: whoever had a hand in a draft takes it away.
+
+    An agreement that never was more than this draft, and of which no proposal tells, goes with it.
+    """
+    connection, agreement, version = books.connection, act.path["a"], number(act.path["v"])
+    row = draft_row(connection, agreement, version)
+    if row.state != State.DRAFT:
+        raise Refused(Cause.CONFLICT, fault="it is proposed already: withdraw or reject the proposal first")
+    if same(act.person) not in {same(each) for each in json.loads(row.persons)}:
+        raise Refused(Cause.CONFLICT, fault="only who had a hand in a draft can discard it")
+    partner = owner_of(connection, agreement)
+    connection.execute(delete(drafts).where(drafts.c.agreement == agreement, drafts.c.version == version))
+    _mirror(connection, agreement, version, None)
+    if not any(
+        connection.execute(select(table.c.agreement).where(table.c.agreement == agreement)).first()
+        for table in (drafts, agreement_versions, approvals)
+    ):
+        connection.execute(delete(agreements).where(agreements.c.id == agreement))
+    private = {"change": "discard", "version": version, "before": row.digest, "after": "discarded"}
+    answer = {"agreement": agreement, "version": version, "state": "discarded"}
+    return Deed(Kind.AGREEMENT, answer, private, agreement, moved=(partner,))
 
 
 def draft(  # noqa: PLR0913  what a draft is made of

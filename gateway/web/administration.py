@@ -54,6 +54,7 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/v1/agreements/{a}/versions", WRITE, "draft_version", "Draft the next version", acts.Fields, 201),
     Row("GET", "/v1/agreements/{a}/versions/{v}", READ, "version", "One version: fields, what is missing, what it changes"),
     Row("PUT", "/v1/agreements/{a}/versions/{v}", WRITE, "amend_draft", "Go on with a draft", acts.Fields),
+    Row("DELETE", "/v1/agreements/{a}/versions/{v}", WRITE, "discard_draft", "Discard a draft that one had a hand in"),
     Row("POST", "/v1/agreements/{a}/versions/{v}/propose", WRITE, "propose_version", "Propose a version", acts.Nothing, 202),
     Row("POST", "/v1/agreements/{a}/suspend", WRITE, "suspend_agreement", "Suspend it, or one purpose, at once", acts.Suspension),
     Row("POST", "/v1/agreements/{a}/resume", WRITE, "propose_resume", "Propose to resume an agreement", acts.Nothing, 202),

@@ -20,6 +20,23 @@ from partner import ProofKey, b64u
 from gateway.cli.staff import staff
 
 
+def test_a_draft_is_discarded_over_http(office) -> None:
+    """With what was read as a condition; then it is gone, with the agreement that was no more than it; it cannot be had twice."""
+    draft = office.draft(office.register())
+    path = f"/v1/agreements/{draft['agreement']}/versions/1"
+    held = office.get(path).headers["etag"]
+    assert slug(office.registrar.call("DELETE", path, headers={"If-Match": '"another"'})) == "conflict"
+    assert slug(office.approver.call("DELETE", path)) == "insufficient-scope"
+    gone = office.registrar.call("DELETE", path, headers={"If-Match": held})
+    assert (gone.status_code, gone.json()["state"]) == (200, "discarded"), gone.text
+    for reply in (
+        office.get(path),
+        office.get(f"/v1/agreements/{draft['agreement']}"),
+        office.registrar.call("DELETE", path),
+    ):
+        assert slug(reply) == "not-found"
+
+
 def test_a_partner_lives_from_registration_to_its_end(office) -> None:
     """Registered, drafted, proposed, approved, keyed, asked, suspended, resumed, amended, terminated: each by who may."""
     name = new_name()

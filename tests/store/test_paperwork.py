@@ -86,6 +86,41 @@ def test_a_proposed_draft_names_its_proposal_until_it_is_withdrawn(database: Dat
     assert (one["state"], one["approval"]) == ("draft", None)
 
 
+def test_a_draft_is_discarded_by_who_had_a_hand_in_it(database: Database, drafted: dict[str, str]) -> None:
+    """Not by others, not while it is proposed; a draft that was never proposed takes its empty agreement along."""
+    proposed = act(database, "propose_version", drafted, Nothing())
+    for person, fault in (("Budi", "proposed already"), ("Sri", "proposed already")):
+        with pytest.raises(Refused) as refused:
+            act(database, "discard_draft", drafted, None, person)
+        assert fault in str(refused.value.refusal.facts)
+    act(database, "withdraw", {"id": proposed["approval"]}, Objection("salah"))
+    with pytest.raises(Refused) as refused:
+        act(database, "discard_draft", drafted, None, "Sri")
+    assert "only who had a hand" in str(refused.value.refusal.facts)
+    assert act(database, "discard_draft", drafted, None)["state"] == "discarded"
+    assert seen(database, "drafts") == []
+    assert len(seen(database, "approvals")) == 1  # what was proposed of it still tells whose it was
+    act(database, "draft_agreement", {"id": "bank-contoh"}, {"id": "kosong"})
+    act(database, "discard_draft", {"a": "kosong", "v": "1"}, None)
+    assert act(database, "draft_agreement", {"id": "bank-contoh"}, {"id": "kosong"})["version"] == 1
+    with pytest.raises(Refused):
+        act(database, "discard_draft", {"a": "kosong", "v": "2"}, None)
+
+
+def test_a_discarded_version_leaves_the_one_in_force(database: Database, drafted: dict[str, str]) -> None:
+    """What was approved cannot be discarded, and stays when the draft of what should hold next goes."""
+    proposed = act(database, "propose_version", drafted, Nothing())
+    act(database, "approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Sri")
+    with pytest.raises(Refused):
+        act(database, "discard_draft", drafted, None)
+    following = act(database, "draft_version", {"a": drafted["a"]}, example())
+    act(database, "discard_draft", {"a": drafted["a"], "v": str(following["version"])}, None)
+    with database.reading() as connection:
+        sight = Sight(connection, CLOCK.now(), DECIDER.policies.purposes, DECIDER)
+        document = show(sight, View("agreement", {"a": drafted["a"]})).document
+    assert [one["version"] for one in document["versions"]] == [1]
+
+
 def test_what_was_delivered_is_told_by_partner(database: Database, drafted: dict[str, str]) -> None:
     """A delivery stands with its agreement and its partner, and is narrowed to one partner."""
     proposed = act(database, "propose_version", drafted, Nothing())

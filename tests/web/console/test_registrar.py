@@ -244,6 +244,21 @@ def test_a_proposal_is_withdrawn_by_its_proposer(http_of, post_of, send) -> None
     assert 'value="mou/1"' in http_of(WHO).get(path).text
 
 
+def test_a_draft_is_discarded_from_its_page_and_from_the_list(http_of, post_of) -> None:
+    """After a page that says what happens; it is in no list any more, and the approver was never offered it."""
+    _, path = drafted(post_of)
+    link = f"{path}/do/discard_draft"
+    assert link in http_of(WHO).get("/console/drafts?mine=yes&limit=200").text
+    assert link in http_of(WHO).get(path).text
+    assert link not in http_of(Role.APPROVER).get(path).text
+    assert "tidak dapat dikembalikan" in http_of(WHO).get(link).text
+    done = post_of(WHO, link, {})
+    assert (done.status_code, done.headers["location"]) == (303, "/console/drafts?done=discard_draft")
+    assert link not in http_of(WHO).get("/console/drafts?done=discard_draft&limit=200").text
+    assert "Rancangan telah dibuang" in http_of(WHO).get("/console/drafts?done=discard_draft").text
+    assert http_of(WHO).get(path).status_code == 404
+
+
 def test_a_key_is_read_back_before_it_is_proposed(console, http_of, post_of) -> None:
     """The first sending shows kid, algorithm and end and proposes nothing; the second one proposes."""
     partner, _ = drafted(post_of)
