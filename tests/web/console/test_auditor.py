@@ -207,8 +207,10 @@ def test_whatever_was_read_or_done_is_told_in_words(read) -> None:
     }
     for language in ("id", "en"):
         assert {slug for slug in needed if not Words(language).has(f"choice.{slug}")} == set()
-    page = read("/console/ledger?partner=dukcapil&kind=read").text.partition('id="table-entries"')[2]
+    assert read("/console/ledger").status_code == 200  # this search is an entry of the next one
+    page = read("/console/ledger?partner=dukcapil&outcome=search").text.partition('id="table-entries"')[2]
     assert "Pencarian jejak audit" in page
+    page += read("/console/ledger?partner=dukcapil").text.partition('id="table-entries"')[2]
     assert not {slug for slug in needed if f">{slug}<" in page}
 
 
