@@ -23,7 +23,8 @@ WATCH_EVERY = 60  # seconds between two looks at duties, keys and allowances
 RENEW_EVERY = 15  # seconds between two looks at the age of another issuer's keys
 COUNT_EVERY = 60  # seconds between entries that count what was refused before identity
 FOLLOW_EVERY = 10  # seconds between two looks at what the copy for searches lacks of the log
-FOLLOW_MOST, FOLLOW_PAUSE = 2_000, 0.2  # entries at a time, and seconds between while there are more
+FOLLOW_MOST, FOLLOW_PAUSE = 500, 0.1  # entries at a time, and seconds between while there are more
+SUM_AFTER = 2_000  # entries copied, after which they are summed up
 TRUST_EVERY = 5  # seconds until a newly registered self-signed certificate is known to the listener
 Trust = Callable[[Collection[bytes]], None]  # takes the self-signed certificates (DER) that clients have registered
 _log = structlog.get_logger("gateway")
@@ -73,12 +74,18 @@ async def watch_over(watch: Watch) -> None:
 async def follow(follower: Follower, sums: Sequence[AfterCopy]) -> None:
     """Keep what the log is searched and summed up by up to the log, a little at a time: the seal is not kept waiting."""
     pause: float = FOLLOW_EVERY
+    unsummed = 0
     while True:
         await asyncio.sleep(pause)
         try:
             copied = await asyncio.to_thread(follower.follow, FOLLOW_MOST)
-            summed = [await asyncio.to_thread(each.follow, FOLLOW_MOST) for each in sums]
-            pause = FOLLOW_PAUSE if max(copied, *summed) >= FOLLOW_MOST else FOLLOW_EVERY
+            more, unsummed = copied >= FOLLOW_MOST, unsummed + copied
+            if not more or unsummed >= SUM_AFTER:
+                unsummed = 0
+                for each in sums:
+                    await asyncio.sleep(FOLLOW_PAUSE)
+                    more |= await asyncio.to_thread(each.follow, SUM_AFTER) >= SUM_AFTER
+            pause = FOLLOW_PAUSE if more else FOLLOW_EVERY
         except GatewayError as fault:
             _log.warning("the search copy of the log could not follow it", reason=str(fault))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, Table, create_engine, event, text
@@ -42,6 +43,7 @@ class Database:
         # What goes through a driver's cursor (the hot reads and writes) raises the driver's own faults.
         self._faults: type[Exception] = driver.Error
         self._transient = (driver.OperationalError, driver.InterfaceError)
+        self._writer = Lock()
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -72,7 +74,7 @@ class Database:
             connection = self.engine.connect()
         except SQLAlchemyError as fault:
             raise StoreUnavailable(_brief(fault)) from fault
-        with connection:
+        with connection, self._turn():
             try:
                 now = self._lock(connection)
             except DBAPIError as fault:
@@ -90,6 +92,19 @@ class Database:
                 connection.rollback()
                 raise
             self._commit(connection)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Writers of one process wait here in SQLite, which would have them look again every few milliseconds."""
+        if self.dialect != "sqlite":
+            yield
+            return
+        if not self._writer.acquire(timeout=BUSY / 1000):
+            raise StoreUnavailable("another transaction of this process has not ended")
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     @contextmanager
     def writing(self, lock: int | None = None) -> Iterator[Connection]:

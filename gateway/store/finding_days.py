@@ -23,6 +23,8 @@ from gateway.store.tables import finding_days, search_entries, search_facets
 _FEW = 100  # facets that an index is worth asking for
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Day).decode
+Rows = list[tuple[str | int, ...]]
+"""Rows of the days' table, in its order."""
 
 
 class DaySums(AfterCopy):
@@ -34,17 +36,23 @@ class DaySums(AfterCopy):
         super().__init__(database)
         self._clock = clock
 
-    def _sum(self, connection: Connection, first: int, end: int) -> int:
+    def _sum(self, connection: Connection, first: int, end: int) -> Rows | None:
+        """The rows of the days that the stretch touches; None where what was summed up before does not hold any more."""
         facets = _facets(connection)
         destroyed = [id for id, facet in facets.items() if facet[1] == Kind.DESTRUCTION]
         if first and _any(connection, destroyed, first, end):
-            # What the copy has forgotten is not told from sums either: they are made again from what is left.
-            connection.execute(delete(finding_days))
-            return 0
+            return None
         book = _Book(connection, windows_of(connection, self._clock.now()))
         for seen in _seen(connection, facets, first, end):
             book.note(seen)
-        book.keep()
+        return book.rows()
+
+    def _keep(self, connection: Connection, first: int, end: int, summed: Rows | None) -> int:  # noqa: ARG002
+        if summed is None:
+            # What the copy has forgotten is not told from sums either: they are made again from what is left.
+            connection.execute(delete(finding_days))
+            return 0
+        put_many(connection, finding_days, summed, ("lowest", "highest", "sums"))
         return end
 
 
@@ -64,9 +72,8 @@ class _Book:
         held[0][:] = min(held[0][0], seen.index), max(held[0][1], seen.index)
         held[1].note(seen, self._windows.get(seen.partner, ""))
 
-    def keep(self) -> None:
-        rows = [(*key, *bounds, _encode(day).decode()) for key, (bounds, day) in self._days.items()]
-        put_many(self._connection, finding_days, rows, ("lowest", "highest", "sums"))
+    def rows(self) -> Rows:
+        return [(*key, *bounds, _encode(day).decode()) for key, (bounds, day) in self._days.items()]
 
     def _read(self, key: tuple[str, int]) -> tuple[list[int], Day] | None:
         columns = finding_days.c

@@ -27,7 +27,7 @@ from gateway.store.ledger import LedgerOf
 from gateway.store.tables import finding_days, house_facts, ledger_entries, ledger_head, search_entries, search_facets
 
 SEARCH_LOCK = 0x4E_49_4C  # PostgreSQL: one follows at a time, and never under the lock of the seal
-CHUNK = 2_000
+CHUNK = 500
 SALT = 32
 TAG = 16  # bytes of a resident's tag
 DAYS_NEXT = "findings.next"  # the house's fact: the first leaf index that no day of findings has counted yet
@@ -79,12 +79,18 @@ class Follower:
         """Copy up to `most` entries that are new; how many were. Raises StoreUnavailable."""
         done = 0
         while done < most:
-            if not self._behind():
+            # What takes time is done beforehand: whoever writes in SQLite keeps the seal waiting.
+            with self._database.reading() as connection:
+                first = followed(connection)
+                read = self._read(connection, first, first + CHUNK)
+            if not read:
                 break
             with self._database.writing(SEARCH_LOCK) as connection:
-                count = self._chunk(connection)
-            done += count
-            if count < CHUNK:
+                if followed(connection) == first:  # nobody else was faster
+                    self._keep(connection, read)
+                    put_many(connection, house_facts, [(_FOLLOWED, str(first + len(read)))], ("value",))
+                    done += len(read)
+            if len(read) < CHUNK:
                 break
         return done
 
@@ -97,7 +103,7 @@ class Follower:
                 last = min(first + CHUNK, end)
                 where = (search_entries.c.leaf_index >= first, search_entries.c.leaf_index < last)
                 connection.execute(delete(search_entries).where(*where))
-                self._copy(connection, first, last)
+                self._keep(connection, self._read(connection, first, last))
         with self._database.writing(SEARCH_LOCK) as connection:
             connection.execute(delete(search_entries).where(search_entries.c.leaf_index >= end))
             connection.execute(delete(finding_days))  # sums over the copy are made again as well
@@ -130,36 +136,29 @@ class Follower:
                 return index
         return None
 
-    def _behind(self) -> bool:
-        with self._database.reading() as connection:
-            return followed(connection) < size_of(connection)
-
-    def _chunk(self, connection: Connection) -> int:
-        first = followed(connection)
-        count = self._copy(connection, first, first + CHUNK)
-        if count:
-            put_many(connection, house_facts, [(_FOLLOWED, str(first + count))], ("value",))
-        return count
-
-    def _copy(self, connection: Connection, first: int, end: int) -> int:
+    @staticmethod
+    def _read(connection: Connection, first: int, end: int) -> list[tuple[Found, dict[str, Any]]]:
+        """What the copy will have of entries, each with the record of destruction that it is (empty: none)."""
         columns = ledger_entries.c
         rows = connection.execute(
             select(columns.leaf_index, columns.leaf, columns.private)
             .where(columns.leaf_index >= first, columns.leaf_index < end)
             .order_by(columns.leaf_index)
-        ).all()
+        )
+        made = [(_made(index, bytes(raw), private), private) for index, raw, private in rows]
+        return [(one, told_of(private) if one.kind == Kind.DESTRUCTION else {}) for one, private in made]
+
+    def _keep(self, connection: Connection, read: Sequence[tuple[Found, dict[str, Any]]]) -> None:
         facets = _facets(connection)
         copied: list[tuple[int, int, int, bytes]] = []
-        for index, raw, private in rows:
-            made = _made(index, bytes(raw), private)
+        for made, record in read:
             facet = _facet(connection, facets, (made.partner, made.kind, made.purpose, made.outcome))
-            copied.append((index, facet, made.at, made.subject))
+            copied.append((made.index, facet, made.at, made.subject))
             if made.kind == Kind.DESTRUCTION:
                 put_many(connection, search_entries, copied)
                 copied = []
-                self._forget(connection, facets, told_of(private))
+                self._forget(connection, facets, record)
         put_many(connection, search_entries, copied)
-        return len(rows)
 
     @staticmethod
     def _forget(connection: Connection, facets: dict[Facet, int], record: dict[str, Any]) -> None:
@@ -189,13 +188,16 @@ class AfterCopy(ABC):
         done = 0
         while done < most:
             with self._database.reading() as connection:
-                if self.reached(connection) >= followed(connection):
-                    break
-            with self._database.writing(SEARCH_LOCK) as connection:
                 first = self.reached(connection)
-                end = self._sum(connection, first, min(first + self.chunk, followed(connection)))
-                put_many(connection, house_facts, [(self.fact, str(end))], ("value",))
-            done += max(end - first, 0)  # backwards when sums have to be made again
+                end = min(first + self.chunk, followed(connection))
+                if first >= end:
+                    break
+                summed = self._sum(connection, first, end)
+            with self._database.writing(SEARCH_LOCK) as connection:
+                if self.reached(connection) == first:  # nobody else was faster
+                    reached = self._keep(connection, first, end, summed)
+                    put_many(connection, house_facts, [(self.fact, str(reached))], ("value",))
+                    done += max(reached - first, 0)  # backwards when sums have to be made again
         return done
 
     @classmethod
@@ -204,8 +206,12 @@ class AfterCopy(ABC):
         return _fact(connection, cls.fact)
 
     @abstractmethod
-    def _sum(self, connection: Connection, first: int, end: int) -> int:
-        """Sum up the entries from `first` until before `end`; where to go on."""
+    def _sum(self, connection: Connection, first: int, end: int) -> Any:  # noqa: ANN401  its own
+        """What the entries from `first` until before `end` come to; nothing is written."""
+
+    @abstractmethod
+    def _keep(self, connection: Connection, first: int, end: int, summed: Any) -> int:  # noqa: ANN401  its own
+        """Write that down; where to go on."""
 
 
 def followed(connection: Connection) -> int:

@@ -57,15 +57,18 @@ class Tally(AfterCopy):
 
     chunk, fact = 20_000, "traffic.next"
 
-    def _sum(self, connection: Connection, first: int, end: int) -> int:
+    def _sum(self, connection: Connection, first: int, end: int) -> Counter[tuple[int, int, int]]:
         sums: Counter[tuple[int, int, int]] = Counter()
         for facet, minute, count in connection.execute(_MINUTES, {"first": first, "end": end}):
             for step in STEPS.values():
                 sums[step, start_of(minute * 60, step), facet] += count
-        _add(connection, sums)
+        return sums
+
+    def _keep(self, connection: Connection, first: int, end: int, summed: Mapping[tuple[int, int, int], int]) -> int:
+        _add(connection, summed)
         _forget(connection, first, end)
         for step, kept in _KEPT.items():
-            newest = max((begins for one, begins, _ in sums if one == step), default=0)
+            newest = max((begins for one, begins, _ in summed if one == step), default=0)
             connection.execute(delete(traffic).where(traffic.c.step == step, traffic.c.begins < newest - kept))
         return end
 

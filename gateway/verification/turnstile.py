@@ -18,7 +18,34 @@ MOST = 128  # questions in one batch of single requests
 PATIENCE = SECOND // 4
 QUIET = 4  # turns of the loop without a newcomer, after which nobody more is expected
 TURNS = 24  # after which nobody more is waited for
-_SMOOTHING = 0.1
+_KEPT = 0.9  # of what was measured before, with each new batch
+
+
+class Pace:
+    """What batches take: a part for each batch and one for each question (µs), by least squares that forget.
+
+    A small batch says little of a question's part: most of what it takes is its own.
+    """
+
+    def __init__(self, batch: float = 0.0, question: float = 100.0) -> None:
+        self.batch = batch
+        self.question = question
+        self._sums = (0.0, 0.0, 0.0, 0.0, 0.0)  # of 1, sizes, times, sizes squared, sizes times times
+
+    def note(self, size: int, took: float) -> None:
+        """A batch of `size` questions took so long."""
+        new = (1.0, size, took, size * size, size * took)
+        self._sums = count, sizes, times, squares, products = tuple(  # type: ignore[assignment]  # five of them
+            [_KEPT * old + one for old, one in zip(self._sums, new, strict=True)]
+        )
+        spread = count * squares - sizes * sizes
+        self.question = (count * products - sizes * times) / spread if spread > count * count / 100 else times / sizes
+        self.question = min(max(self.question, 0.0), times / sizes)
+        self.batch = max((times - self.question * sizes) / count, 0.0)
+
+    def wait(self, questions: int) -> float:
+        """How long it will be until so many are through, in batches as large as may be."""
+        return -(-questions // MOST) * self.batch + questions * self.question
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +68,7 @@ class Turnstile:
         self._singles: OrderedDict[str, deque[Ticket]] = OrderedDict()
         self._batches: OrderedDict[str, deque[Ticket]] = OrderedDict()
         self._waiting = 0  # questions that wait
-        self._pace = 100.0  # microseconds a question, measured
+        self._pace = Pace()
         # One batch of singles and one call of many at once: more would be smaller, and what a batch costs not shared.
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._gathering = 0  # turns of the loop that the next batch has been waited for; 0: it is not
@@ -50,7 +77,7 @@ class Turnstile:
 
     async def enter(self, client: str, size: int, call: Any, gone: Callable[[], bool]) -> Any:  # noqa: ANN401
         """The outcome of `call`. Raises Refused(OVERLOADED) when the wait would be too long."""
-        wait = self._waiting * self._pace
+        wait = self._pace.wait(self._waiting)
         if wait > PATIENCE and self._waiting > MOST:
             raise Refused(Cause.OVERLOADED, retry_after=max(int(wait // SECOND), 1))
         ticket = Ticket(client, size, call, gone)
@@ -123,6 +150,5 @@ class Turnstile:
             if not ticket.outcome.done():
                 ticket.outcome.set_result(outcome)
         now = self._clock.now()
-        took = (now - max(began, self._ended)) / sum(ticket.size for ticket in here)
+        self._pace.note(sum(ticket.size for ticket in here), now - max(began, self._ended))
         self._ended = now
-        self._pace += _SMOOTHING * (took - self._pace)

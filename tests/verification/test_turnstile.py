@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.clock import SECOND
 from gateway.errors import CallerGone, Cause, Refused
-from gateway.verification.turnstile import MOST, QUIET, TURNS, Turnstile
+from gateway.verification.turnstile import MOST, QUIET, TURNS, Pace, Turnstile
 
 
 class Counter:
@@ -145,7 +147,7 @@ def test_no_batch_is_larger_than_the_most() -> None:
 
     async def body(gate: Gate) -> None:
         first = await gate.occupied()
-        gate.turnstile._pace = 0.0
+        gate.turnstile._pace = Pace(0.0, 0.0)
         tasks = [gate.enter("a", number) for number in range(2 * MOST + 1)]
         gate.open.set()
         await asyncio.gather(*first, *tasks)
@@ -159,7 +161,7 @@ def test_a_busy_client_does_not_keep_others_waiting() -> None:
 
     async def body(gate: Gate) -> None:
         first = await gate.occupied()
-        gate.turnstile._pace = 0.0
+        gate.turnstile._pace = Pace(0.0, 0.0)
         busy = [gate.enter("busy", f"busy {number}") for number in range(3 * MOST)]
         quiet = [gate.enter(f"quiet {number}", f"quiet {number}") for number in range(3)]
         gate.open.set()
@@ -177,7 +179,7 @@ def test_two_busy_clients_share_alike() -> None:
 
     async def body(gate: Gate) -> None:
         first = await gate.occupied()
-        gate.turnstile._pace = 0.0
+        gate.turnstile._pace = Pace(0.0, 0.0)
         tasks = [gate.enter(client, client) for client in ("a", "b") for _ in range(MOST)]
         gate.open.set()
         await asyncio.gather(*first, *tasks)
@@ -205,7 +207,7 @@ def test_who_would_wait_too_long_is_refused_at_once() -> None:
 
     async def body(gate: Gate) -> None:
         first = await gate.occupied()
-        gate.turnstile._pace = 10_000.0  # 10 ms each
+        gate.turnstile._pace = Pace(0.0, 10_000.0)  # 10 ms each
         tasks = [gate.enter("a", number) for number in range(MOST + 1)]
         await turns()
         with pytest.raises(Refused) as raised:
@@ -215,7 +217,7 @@ def test_who_would_wait_too_long_is_refused_at_once() -> None:
         gate.open.set()
         await asyncio.gather(*first, *tasks)
         assert all("late" not in batch for batch in gate.batches)
-        gate.turnstile._pace = 0.0
+        gate.turnstile._pace = Pace(0.0, 0.0)
         assert await gate.turnstile.enter("a", 1, "again", stays) == "done again"
 
     run(body)
@@ -226,7 +228,7 @@ def test_a_short_queue_is_never_refused() -> None:
 
     async def body(gate: Gate) -> None:
         first = await gate.occupied()
-        gate.turnstile._pace = 1e9
+        gate.turnstile._pace = Pace(0.0, 1e9)
         tasks = [gate.enter("a", number) for number in range(MOST)]
         gate.open.set()
         assert len(await asyncio.gather(*first, *tasks)) == MOST + len(first)
@@ -247,9 +249,27 @@ def test_the_pace_is_measured() -> None:
         gate.turnstile._settle = slow
         for _ in range(50):
             await gate.turnstile.enter("a", 1, "x", stays)
-        assert gate.turnstile._pace == pytest.approx(SECOND / 10, rel=0.01)
+        assert gate.turnstile._pace.wait(10) == pytest.approx(SECOND, rel=0.01)
 
     run(body)
+
+
+@given(
+    st.integers(0, 20_000),
+    st.integers(0, 1_000),
+    st.sampled_from([4, MOST]).flatmap(lambda most: st.lists(st.integers(1, most), min_size=40, max_size=40)),
+)
+def test_the_wait_is_foretold_from_batches_of_any_size(batch: int, question: int, sizes: list[int]) -> None:
+    """What a batch takes by itself is not counted once for every question, though only small ones were seen."""
+    pace = Pace()
+    for size in sizes:
+        pace.note(size, batch + size * question)
+    for questions in (1, MOST, 5 * MOST):
+        told, right = pace.wait(questions), -(-questions // MOST) * batch + questions * question
+        if len(set(sizes[-20:])) > 1:
+            assert told == pytest.approx(right, rel=0.01, abs=1)
+        else:
+            assert told >= right - 1, "where all were alike it is rather told too long"
 
 
 def test_who_has_gone_is_not_sealed() -> None:
