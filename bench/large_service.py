@@ -70,7 +70,8 @@ def build(place: Path, size: int, database: str | None, tell: Callable[[str], No
     words = [PROGRAM, "demo", str(place), "--no-serve", "--residents", str(size), "--host", "127.0.0.1"]
     words += ["--port", str(free_port()), *(["--database", database] if database else [])]
     began = time.perf_counter()
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=HOUSE)
+    if not (place / "demo.json").exists():
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=HOUSE)
     tell(f"{size:,} residents made and taken in {time.perf_counter() - began:,.0f} s")
     opened = Database(read(place / "gateway.toml").database_url, SystemClock())
     try:
@@ -85,8 +86,11 @@ def build(place: Path, size: int, database: str | None, tell: Callable[[str], No
     finally:
         opened.close()
     partner = Partner.from_demo(place)
-    people = itertools.islice(residents(size, SEED), 0, size, max(size // ASKED, 1))
-    bodies = [json.dumps(question(as_line(one), partner.purpose)).encode() for one in people]
+    chosen = place / "asked.ndjson"
+    if not chosen.exists():
+        people = itertools.islice(residents(size, SEED), 0, size, max(size // ASKED, 1))
+        chosen.write_text("".join(f"{json.dumps(question(as_line(one), partner.purpose))}\n" for one in people))
+    bodies = [line.encode() for line in chosen.read_text().splitlines()]
     tell(f"{len(bodies):,} residents chosen from all over the register")
     return Side(place, size, partner, bodies)
 

@@ -25,6 +25,7 @@ from gateway.config import read
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import b64u
+from gateway.ledger.checkpoint import origin_of
 from gateway.ledger.entry import Kind
 from gateway.oauth.client import INTROSPECT
 from gateway.oauth.mtls import SELF_SIGNED, TLS, certificate
@@ -205,11 +206,17 @@ class Demonstration:
             f'# A demonstration. docs/settings.md explains every setting.\nissuer = "{self._base_url}"\ndemo = true\n\n'
             f'[database]\nurl = "{self._database}"\n\n'
             f'[server]\nhost = "{host}"\nport = {port}\nworkers = {workers}\n\n{self._tls_settings(host)}'
-            f'[metrics]\ntoken_file = "metrics.token"\n{self._console_settings()}'
+            f'[metrics]\ntoken_file = "metrics.token"\n{self._console_settings()}{self._ledger_settings()}'
         )
 
     def _console_settings(self) -> str:
         return "" if self.console_origin == self._base_url else f'\n[console]\norigin = "{self.console_origin}"\n'
+
+    def _ledger_settings(self) -> str:
+        """The origin that the log was begun with: a demonstration may be served from another port than before."""
+        kept = self._directory / "ledger.checkpoint"
+        origin = kept.read_text("utf-8").partition("\n")[0].partition("/after/")[0] if kept.exists() else ""
+        return "" if origin in {"", origin_of(self._base_url)} else f'\n[ledger]\norigin = "{origin}"\n'
 
     def _tls_settings(self, host: str) -> str:
         if self._authority is None:
