@@ -180,9 +180,8 @@ def _part(page: Sequence[Row], first: int, shapes: Shapes) -> Part:
     indexes, _, leaves, privates = zip(*page, strict=True)
     if indexes != tuple(range(first, first + len(page))):
         raise LedgerFault(first, "out of order")
-    for rows in shapes.rest(page):
-        for row in rows:
-            check_entry(StoredEntry(row[0], text_id(row[1]), row[2], row[3]), row[0])
+    for row in shapes.rest(page):
+        check_entry(StoredEntry(row[0], text_id(row[1]), row[2], row[3]), row[0])
     events: list[tuple[int, str, str, bytes | None]] = []
     if None in privates or shapes.destruction:
         for index, _, raw, private in page:
@@ -190,8 +189,18 @@ def _part(page: Sequence[Row], first: int, shapes: Shapes) -> Part:
             if private is None or leaf.kind == Kind.DESTRUCTION:
                 events.append((index, leaf.kind, leaf.at, private))
         privates = tuple(filter(None, privates))
-    hashes = [sha256(b"\0" + leaf).digest() for leaf in leaves]
+    hashes = _leaf_hashes(leaves)
     return Part(hashes, sum(map(len, leaves)) + sum(map(len, privates)), events)
+
+
+def _leaf_hashes(leaves: Sequence[bytes]) -> list[bytes]:
+    """`leaf_hash` of each, from copies of a hash that was begun: cheaper than to begin each anew."""
+    hashes, begun = [], sha256(b"\0").copy
+    for leaf in leaves:
+        one = begun()
+        one.update(leaf)
+        hashes.append(one.digest())
+    return hashes
 
 
 def _blame(page: Sequence[Row], first: int) -> LedgerFault:

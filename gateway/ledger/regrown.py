@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import repeat
 from typing import Any, TypeAlias
 
 from gateway.errors import LedgerFault
@@ -19,7 +18,7 @@ TileRow: TypeAlias = tuple[int, int, Any, Any]
 """level, number, hashes, root: every column of a tile."""
 OpenRow: TypeAlias = tuple[int, Any]
 """first, hashes: every column of what is kept of the tile that is not full."""
-_digest = type(sha256()).digest
+_begun = sha256(b"\1").copy  # of a node
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,11 @@ class Tree:
     def add(self, hashes: list[bytes], roots: Sequence[bytes] = ()) -> None:
         """Further leaf hashes, in order; `roots` are those of their full tiles, where they are known. Raises LedgerFault."""
         known = iter(roots)
-        self._open += hashes
-        while len(self._open) >= WIDTH:
-            tile, self._open = self._open[:WIDTH], self._open[WIDTH:]
+        hashes = self._open + hashes
+        whole = len(hashes) // WIDTH * WIDTH
+        self._open = hashes[whole:]
+        for at in range(0, whole, WIDTH):
+            tile = hashes[at : at + WIDTH]
             self._meet_marks(tile)
             root = next(known, None) or root_of(tile)
             self._compare(0, len(self._roots), b"".join(tile), root)
@@ -132,7 +133,12 @@ def unlike(stored: bytes, hashes: bytes) -> int:
 
 
 def root_of(tile: list[bytes]) -> bytes:
-    """The root over a power of two of hashes: `tiles.fold`, from a list."""
+    """The root over a power of two of hashes: `tiles.fold`, from a list and from copies of a hash that was begun."""
     while len(tile) > 1:
-        tile = list(map(_digest, map(sha256, map(b"".join, zip(repeat(b"\1"), tile[::2], tile[1::2], strict=False)))))
+        above = []
+        for left, right in zip(tile[::2], tile[1::2], strict=True):
+            node = _begun()
+            node.update(left + right)
+            above.append(node.digest())
+        tile = above
     return tile[0]

@@ -1,34 +1,41 @@
-"""Do many stored entries fit, all at once? Leaves of one shape are cut into their members together and compared in bulk.
+"""Do many stored entries fit, all at once? Their leaves are cut into members together, and each member compared in bulk.
 
-A canonical leaf is a row of pieces: three texts of which a log has few (who asked under what, the kind, the purpose), each proven
-canonical once, and five values of fixed length between them. What is of another shape goes the long way, entry by entry.
+A canonical leaf is ten members between which stands `","`. Four are texts of which a log has few, each proven canonical once; five
+have a fixed length and alphabet, or are told by another column. What does not fit goes the long way, entry by entry.
 """
 
 from __future__ import annotations
 
 import binascii
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from struct import Struct
 
 import msgspec
 
 from gateway.ledger.canonical import canonical
 from gateway.ledger.entry import KINDS, VERSION, Kind, Leaf
 
-_ANSWER, _AT, _ID, _PRIVATE, _END = b'"answer":"', b'","at":"', b'","id":"', b'","private":"', b'","v":%d}' % VERSION
-_DIGEST, _INSTANT, _UUID = 43, 24, 36  # characters
-_KIND = _DIGEST + len(_AT) + _INSTANT + len(_ID) + _UUID  # from the answer's first character to the kind's piece
-_KIND_VALUE = _KIND + len(b'","kind":"')
-_SAFE = (string.ascii_letters + string.digits + "-_:.").encode()  # none of them is escaped in JSON
-_MOST = 10_000  # texts remembered
+_BETWEEN = b'","'
+_EMPTY = Leaf(VERSION, Kind.ANSWER, "", "", "", "", "", "", "", "")
+_NAMES = sorted(Leaf.__struct_fields__)  # the order of the members
+_MEMBERS = canonical(_EMPTY).split(_BETWEEN)
+_COUNT = len(_NAMES) - 1  # the version, which is no text, ends in the first member of the next leaf
+_SEAM = _MEMBERS[-1] + b"\n"  # no canonical leaf has a line break in it: they stand between leaves alone
+_TEXTS = [_NAMES.index(name) for name in ("actor", "agreement", "kind", "purpose")]
+_ID, _KIND, _PRIVATE = (_NAMES.index(name) for name in ("id", "kind", "private"))
+_SAMPLES = dict.fromkeys(("answer", "private", "request"), b"a" * 43) | {"at": b"2025-11-24T16:00:00.000Z"}
+_FIXED = {_NAMES.index(name): (_MEMBERS[_NAMES.index(name)], sample) for name, sample in _SAMPLES.items()}
+_DESTRUCTION = f'kind":"{Kind.DESTRUCTION}'.encode()
+_MOST = 10_000  # texts remembered of a member
+_LINE = len(b'private":"') + 43 + 1
+_ID_LINE = len(b'id":"') + 36 + 1
+_classes = bytes(
+    ord("a") if each in (string.ascii_letters + string.digits + "-_").encode() else each for each in range(256)
+)
 _url = bytes.maketrans(b"+/", b"-_")
 _decode = msgspec.json.Decoder(Leaf, strict=True).decode
 _kinds = frozenset(str(kind) for kind in KINDS)
-_DESTRUCTION = f'"kind":"{Kind.DESTRUCTION}"'.encode()
-Shape = tuple[int, int, bytes]
-"""(length of the leaf, where the answer begins, the kind's first letters)."""
 Row = tuple[int, bytes, bytes, bytes | None]
 
 
@@ -37,131 +44,99 @@ class Shapes:
 
     def __init__(self) -> None:
         self.destruction = False
-        self._cuts: dict[Shape, Struct | None] = {}
-        self._by_length: dict[int, Shape | None] = {}  # None: several shapes have that length
-        self._heads: set[bytes] = set()
-        self._mids: set[bytes] = set()
-        self._tails: set[bytes] = set()
+        self._known: dict[int, set[bytes]] = {number: set() for number in _TEXTS}
 
-    def rest(self, page: Sequence[Row]) -> Iterator[list[Row]]:
+    def rest(self, page: Sequence[Row]) -> Iterator[Row]:
         """The entries of a page that do not fit, as far as can be told in bulk. Raises TypeError for what is not bytes."""
         self.destruction = False
-        alike: dict[int, list[Row]] = {}
-        for row in page:
-            length = len(row[2])
-            if length in alike:
-                alike[length].append(row)
-            else:
-                alike[length] = [row]
-        for length, rows in alike.items():
-            shape = self._by_length.get(length) or _shape(rows[0][2])
-            if self._by_length.setdefault(length, shape) and self._fit(shape, rows):
+        halves = [page]
+        while halves:
+            some = halves.pop()
+            if self._fit(some):
                 continue
-            self._by_length[length] = None
-            apart: dict[Shape, list[Row]] = {}
-            for row in rows:
-                apart.setdefault(_shape(row[2]), []).append(row)
-            for unfit in [some for shape, some in apart.items() if not self._fit(shape, some)]:
+            if len(some) == 1:
                 self.destruction = True  # for all that is known
-                yield unfit
+                yield some[0]
+            else:
+                halves += [some[len(some) // 2 :], some[: len(some) // 2]]
 
-    def _fit(self, shape: Shape, rows: Sequence[Row]) -> bool:
-        """Whether entries of one shape are canonical, of a known version and kind, and fit their columns."""
-        _, ids, leaves, privates = zip(*rows, strict=True)
-        if shape not in self._cuts:
-            self._cuts[shape] = _cut(shape, leaves[0])
-        cut = self._cuts[shape]
-        if cut is None:
+    def _fit(self, page: Sequence[Row]) -> bool:
+        """Whether entries are canonical, of a known version and kind, and fit their columns."""
+        _, ids, leaves, privates = zip(*page, strict=True)
+        members = b"\n".join(leaves).split(_BETWEEN)
+        if len(members) != len(page) * _COUNT + 1:
             return False
-        heads, answers, ats, instants, before_ids, uuids, mids, told, tails, requests, ends = zip(
-            *cut.iter_unpack(b"".join(leaves)), strict=True
-        )
-        if not (
-            _known(heads, self._heads, _head) and _known(mids, self._mids, _mid) and _known(tails, self._tails, _tail)
-        ):
+        members[0] = members.pop() + b"\n" + members[0]
+        if not all(self._proven(number, members[number::_COUNT]) for number in _TEXTS):
             return False
-        self.destruction = self.destruction or any(_DESTRUCTION in mid for mid in set(mids))
+        self.destruction = self.destruction or _DESTRUCTION in members[_KIND::_COUNT]
+        told = members[_PRIVATE::_COUNT]
+        if None in privates:
+            if not _alike(_PRIVATE, told):
+                return False
+            told = [each for each, private in zip(told, privates, strict=True) if private is not None]
         return (
-            {*ats, *before_ids, *ends} == {_AT, _ID, _END}
-            and not b"".join([*answers, *instants, *requests]).translate(None, _SAFE)
-            and _same_ids(b"".join(uuids), ids)
-            and _same_digests(told, privates)
+            all(_alike(number, members[number::_COUNT]) for number in _FIXED if number != _PRIVATE)
+            and _same_ids(members[_ID::_COUNT], ids)
+            and _same_digests(told, [private for private in privates if private is not None])
         )
 
-
-def _shape(leaf: bytes) -> Shape:
-    at = leaf.find(_ANSWER) + len(_ANSWER)
-    kind = at + _KIND_VALUE
-    return len(leaf), at, leaf[kind : kind + 3]
-
-
-def _cut(shape: Shape, leaf: bytes) -> Struct | None:
-    length, at, _ = shape
-    kind = at + _KIND
-    private = leaf.find(_PRIVATE, kind) + len(_PRIVATE)
-    tail = length - private - 2 * _DIGEST - len(_END)
-    if private < kind or tail < 0:
-        return None
-    fixed = f"{at}s{_DIGEST}s{len(_AT)}s{_INSTANT}s{len(_ID)}s{_UUID}s{private - kind}s{_DIGEST}s{tail}s{_DIGEST}s{len(_END)}s"
-    return Struct(fixed)
-
-
-def _same_ids(texts: bytes, ids: Sequence[bytes]) -> bool:
-    """Whether the UUIDs, 36 characters each, are those of 16 bytes each, and written as they are written."""
-    count = len(ids)
-    if set(map(len, ids)) != {16} or any(texts[at::_UUID] != b"-" * count for at in (8, 13, 18, 23)):
-        return False
-    return texts.replace(b"-", b"") == b"".join(ids).hex().encode()
-
-
-def _same_digests(told: Sequence[bytes], privates: Sequence[bytes | None]) -> bool:
-    """Whether the private parts that are there are what the leaves commit to."""
-    there = [private for private in privates if private is not None]
-    if len(there) != len(told):
-        told = [each for each, private in zip(told, privates, strict=True) if private is not None]
-        if b"".join(told).translate(None, _SAFE):
+    def _proven(self, number: int, members: Sequence[bytes]) -> bool:
+        """Whether texts of one member are canonical; of the first, with the seam before it."""
+        known = self._known[number]
+        new = set(members) - known
+        if not all(_canonical(number, each) for each in new):
             return False
-    if not there:
+        if len(known) > _MOST:
+            known.clear()
+        known |= new
         return True
-    # 32 bytes and a zero are 44 characters of base64: the 43 of the digest alone, and an A
-    digests = b"\0".join([sha256(private).digest() for private in there]) + b"\0"
-    return binascii.b2a_base64(digests, newline=False).translate(_url) == b"A".join(told) + b"A"
 
 
-def _known(pieces: Sequence[bytes], known: set[bytes], proven: Callable[[bytes], bool]) -> bool:
-    new = set(pieces) - known
-    if not all(map(proven, new)):
-        return False
-    if len(known) > _MOST:
-        known.clear()
-    known |= new
-    return True
-
-
-def _proven(head: bytes, mid: bytes, tail: bytes) -> bool:
-    """Whether a leaf of these pieces is canonical and the values lie between them where they should."""
-    values = [letter.encode() * _DIGEST for letter in "apr"]
-    instant, id = b"t" * _INSTANT, b"i" * _UUID
-    leaf = b"".join([head, values[0], _AT, instant, _ID, id, mid, values[1], tail, values[2], _END])
+def _canonical(number: int, member: bytes) -> bool:
+    """Whether a leaf in which this one member is another than in an empty one is canonical."""
+    if number == 0:
+        if not member.startswith(_SEAM):
+            return False
+        member = member.removeprefix(_SEAM)
+    leaf = _BETWEEN.join([*_MEMBERS[:number], member, *_MEMBERS[number + 1 :]])
     try:
         told = _decode(leaf)
     except (msgspec.MsgspecError, UnicodeError):
         return False
-    found = [told.answer, told.private, told.request, told.at, told.id]
-    wanted = [each.decode() for each in (*values, instant, id)]
-    return canonical(told) == leaf and found == wanted and told.kind in _kinds
+    name = _NAMES[number]
+    only = msgspec.structs.replace(_EMPTY, **{name: getattr(told, name)})
+    return canonical(only) == leaf and told.kind in _kinds
 
 
-_SOME = (b'{"actor":"","agreement":"","answer":"', b'","kind":"answer","private":"', b'","purpose":"","request":"')
+def _alike(number: int, members: Sequence[bytes]) -> bool:
+    """Whether each of these members is its name and a value of fixed length, of letters that need no escape."""
+    name, sample = _FIXED[number]
+    lines, line = b"\n".join(members) + b"\n", name + sample + b"\n"
+    return lines.translate(_classes) == line.translate(_classes) * len(members) and all(
+        lines[at :: len(line)] == name[at : at + 1] * len(members) for at in range(len(name))
+    )
 
 
-def _head(piece: bytes) -> bool:
-    return _proven(piece, _SOME[1], _SOME[2])
+def _same_ids(members: Sequence[bytes], ids: Sequence[bytes]) -> bool:
+    """Whether the UUIDs are those of 16 bytes each, and written as they are written."""
+    count, lines = len(ids), b"\n".join(members) + b"\n"
+    if set(map(len, ids)) != {16} or len(lines) != _ID_LINE * count:
+        return False
+    if any(lines[5 + at :: _ID_LINE] != b"-" * count for at in (8, 13, 18, 23)):
+        return False
+    wanted = b"".join(ids).hex("\n", 16).replace("\n", '\nid":"')
+    return lines.translate(None, b"-") == f'id":"{wanted}\n'.encode()
 
 
-def _mid(piece: bytes) -> bool:
-    return _proven(_SOME[0], piece, _SOME[2])
-
-
-def _tail(piece: bytes) -> bool:
-    return _proven(_SOME[0], _SOME[1], piece)
+def _same_digests(members: Sequence[bytes], privates: Sequence[bytes]) -> bool:
+    """Whether these private parts are what the leaves commit to."""
+    if not privates:
+        return True
+    lines = b"\n" + b"\n".join(members)
+    if len(lines) != _LINE * len(privates) or lines[::_LINE] != b"\n" * len(privates):
+        return False
+    # a zero and 32 bytes are 44 characters of base64; so are 32 bytes and a zero: the 43 of the digest alone, and an A
+    digests = b"\0".join([sha256(private).digest() for private in privates]) + b"\0"
+    wanted = binascii.b2a_base64(digests, newline=False).translate(_url)
+    return lines.replace(b'\nprivate":"', b"A") + b"A" == b"A" + wanted

@@ -40,7 +40,7 @@ def row(index: int, one: Members) -> Row:
 
 
 def passed(page: list[Row]) -> list[Row]:
-    rest = [row[0] for rows in Shapes().rest(page) for row in rows]
+    rest = [row[0] for row in Shapes().rest(page)]
     return [row for row in page if row[0] not in rest]
 
 
