@@ -56,7 +56,7 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 if self.dialect == "sqlite":
-                    connection.exec_driver_sql("BEGIN")
+                    self._begin(connection, "BEGIN")
                 yield connection
                 connection.rollback()
         except (DBAPIError, self._faults) as fault:
@@ -77,7 +77,7 @@ class Database:
         with connection, self._turn():
             try:
                 now = self._lock(connection)
-            except DBAPIError as fault:
+            except (DBAPIError, self._faults) as fault:
                 raise StoreUnavailable(_brief(fault)) from fault
             try:
                 yield connection, now
@@ -132,11 +132,17 @@ class Database:
 
     def _lock(self, connection: Connection) -> int:
         if self.dialect == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            self._begin(connection, "BEGIN IMMEDIATE")
             return self._clock.now()
         # A statement of its own: one that also read would read from before it got the lock.
         connection.execute(_LOCK, {"key": SEAL_LOCK})
         return int(connection.execute(_NOW).scalar_one())
+
+    @staticmethod
+    def _begin(connection: Connection, statement: str) -> None:
+        """Begin a transaction of SQLite that SQLAlchemy knows of, by the driver's own cursor: see `Lookup`."""
+        connection.begin()
+        connection.connection.cursor().execute(statement)
 
     def _commit(self, connection: Connection) -> None:
         notices: list[str] = []
