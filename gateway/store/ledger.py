@@ -24,6 +24,10 @@ PAGE = 1_000  # larger ones are slower: they leave the processor's cache
 TILE_PAGE = 200
 _BEFORE_ALL = -(1 << 63)  # no index is less; a stored one may be whatever a column holds
 ORIGIN = "ledger.origin"  # the house's fact: the origin that was declared last
+_JOINED = "count(*), string_agg(int8send(leaf_index), '')" + "".join(
+    f", string_agg(int4send(coalesce(length({column}), -1)), ''), string_agg({column}, '')"
+    for column in ("id", "leaf", "private")
+)
 _HEAD = f"SELECT size, frontier FROM {ledger_head.name} WHERE one = 1"  # noqa: S608  our own; every seal reads it, see `Lookup`
 
 
