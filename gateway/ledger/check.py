@@ -177,11 +177,11 @@ def hold(  # noqa: PLR0913  as `sweep`
 
 def _part(page: Sequence[Row], first: int, shapes: Shapes) -> Part:
     """A page that fits from `first` on. Raises where anything in it does not fit."""
-    indexes, _, leaves, privates = zip(*page, strict=True)
+    indexes, ids, leaves, privates = zip(*page, strict=True)
     if indexes != tuple(range(first, first + len(page))):
         raise LedgerFault(first, "out of order")
-    for row in shapes.rest(page):
-        check_entry(StoredEntry(row[0], text_id(row[1]), row[2], row[3]), row[0])
+    for at in shapes.rest(ids, leaves, privates):
+        check_entry(StoredEntry(first + at, text_id(ids[at]), leaves[at], privates[at]), first + at)
     events: list[tuple[int, str, str, bytes | None]] = []
     if None in privates or shapes.destruction:
         for index, _, raw, private in page:

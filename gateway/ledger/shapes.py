@@ -36,7 +36,6 @@ _classes = bytes(
 _url = bytes.maketrans(b"+/", b"-_")
 _decode = msgspec.json.Decoder(Leaf, strict=True).decode
 _kinds = frozenset(str(kind) for kind in KINDS)
-Row = tuple[int, bytes, bytes, bytes | None]
 
 
 class Shapes:
@@ -46,25 +45,25 @@ class Shapes:
         self.destruction = False
         self._known: dict[int, set[bytes]] = {number: set() for number in _TEXTS}
 
-    def rest(self, page: Sequence[Row]) -> Iterator[Row]:
-        """The entries of a page that do not fit, as far as can be told in bulk. Raises TypeError for what is not bytes."""
+    def rest(self, ids: Sequence[bytes], leaves: Sequence[bytes], privates: Sequence[bytes | None]) -> Iterator[int]:
+        """Which entries of a page do not fit, as far as can be told in bulk. Raises TypeError for what is not bytes."""
         self.destruction = False
-        halves = [page]
-        while halves:
-            some = halves.pop()
-            if self._fit(some):
+        parts = [(0, len(leaves))]
+        while parts:
+            begin, end = parts.pop()
+            if self._fit(ids[begin:end], leaves[begin:end], privates[begin:end]):
                 continue
-            if len(some) == 1:
+            if end - begin == 1:
                 self.destruction = True  # for all that is known
-                yield some[0]
+                yield begin
             else:
-                halves += [some[len(some) // 2 :], some[: len(some) // 2]]
+                middle = (begin + end) // 2
+                parts += [(middle, end), (begin, middle)]
 
-    def _fit(self, page: Sequence[Row]) -> bool:
+    def _fit(self, ids: Sequence[bytes], leaves: Sequence[bytes], privates: Sequence[bytes | None]) -> bool:
         """Whether entries are canonical, of a known version and kind, and fit their columns."""
-        _, ids, leaves, privates = zip(*page, strict=True)
         members = b"\n".join(leaves).split(_BETWEEN)
-        if len(members) != len(page) * _COUNT + 1:
+        if len(members) != len(leaves) * _COUNT + 1:
             return False
         members[0] = members.pop() + b"\n" + members[0]
         if not all(self._proven(number, members[number::_COUNT]) for number in _TEXTS):

@@ -40,8 +40,9 @@ def row(index: int, one: Members) -> Row:
 
 
 def passed(page: list[Row]) -> list[Row]:
-    rest = [row[0] for row in Shapes().rest(page)]
-    return [row for row in page if row[0] not in rest]
+    _, ids, leaves, privates = zip(*page, strict=True)
+    rest = set(Shapes().rest(ids, leaves, privates))
+    return [row for at, row in enumerate(page) if at not in rest]
 
 
 def sound(one: Row) -> bool:
