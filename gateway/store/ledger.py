@@ -6,8 +6,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from io import BytesIO
-from struct import unpack
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
@@ -24,10 +22,6 @@ PAGE = 1_000  # larger ones are slower: they leave the processor's cache
 TILE_PAGE = 200
 _BEFORE_ALL = -(1 << 63)  # no index is less; a stored one may be whatever a column holds
 ORIGIN = "ledger.origin"  # the house's fact: the origin that was declared last
-_JOINED = "count(*), string_agg(int8send(leaf_index), '')" + "".join(
-    f", string_agg(int4send(coalesce(length({column}), -1)), ''), string_agg({column}, '')"
-    for column in ("id", "leaf", "private")
-)
 _HEAD = f"SELECT size, frontier FROM {ledger_head.name} WHERE one = 1"  # noqa: S608  our own; every seal reads it, see `Lookup`
 
 
@@ -103,7 +97,6 @@ class LedgerOf:
             f"SELECT leaf_index, id, leaf, private FROM ledger_entries WHERE leaf_index > {mark} "  # noqa: S608  our own
             f"ORDER BY leaf_index LIMIT {PAGE}"
         )
-        self._joined = f"SELECT {_JOINED} FROM ({self._page}) AS page"  # noqa: S608  our own
         self._tile_page = (
             select(ledger_tiles)
             .where(
@@ -178,12 +171,10 @@ class LedgerOf:
                 yield rows
 
     def _reader(self, connection: Connection) -> Callable[[int], Sequence[Row]]:
-        """What gives the page of entries after an index. Of PostgreSQL one row a page is a fifth as dear to read as each."""
-        if self._database.dialect == "sqlite":
-            cursor = connection.connection.cursor()
-            return lambda after: cursor.execute(self._page, (after,)).fetchall()
-        binary = connection.connection.cursor(binary=True)
-        return lambda after: _apart(*binary.execute(self._joined, (after,)).fetchone())
+        """What gives the page of entries after an index. PostgreSQL's binary form is half as dear to read as its text."""
+        options = {} if self._database.dialect == "sqlite" else {"binary": True}
+        cursor = connection.connection.cursor(**options)
+        return lambda after: cursor.execute(self._page, (after,)).fetchall()
 
     def _tiles(self, connection: Connection) -> Iterator[TileRow]:
         at = (-1, 0)
@@ -191,20 +182,6 @@ class LedgerOf:
             for row in rows:
                 yield row.level, row.number, row.hashes, row.root
             at = (rows[-1].level, rows[-1].number)
-
-
-def _apart(count: int, indexes: bytes, *columns: bytes) -> Sequence[Row]:
-    """The rows of a page that came as one: how many, their indexes, and each other column's lengths and bytes."""
-    if not count:
-        return []
-    values = []
-    for lengths, joined in zip(columns[::2], columns[1::2], strict=True):
-        read = BytesIO(joined).read
-        sizes = unpack(f">{count}i", lengths)
-        values.append(
-            [read(size) for size in sizes] if min(sizes) >= 0 else [None if size < 0 else read(size) for size in sizes]
-        )
-    return list(zip(unpack(f">{count}q", indexes), *values, strict=True))
 
 
 def _kept(connection: Connection) -> list[OpenRow]:
