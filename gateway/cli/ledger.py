@@ -35,7 +35,7 @@ from gateway.store.ledger_retention import prune as prune_entries
 
 _new_file = click.Path(path_type=Path, dir_okay=False)
 _file = click.Path(path_type=Path, exists=True, dir_okay=False)
-LONG = 2_000_000  # entries from which on dividing a check is worth starting processes for
+LONG = 1_000_000  # entries from which on dividing a check is worth starting processes for
 _PRUNABLE = sorted(str(kind) for kind in set(KINDS) - KEPT)
 _proposer = click.option("--proposer", required=True, help="Person who proposes it.")
 _approver = click.option("--approver", required=True, help="Another person, who approves it.")
