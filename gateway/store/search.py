@@ -144,7 +144,7 @@ class Follower:
             select(columns.leaf_index, columns.leaf, columns.private)
             .where(columns.leaf_index >= first, columns.leaf_index < end)
             .order_by(columns.leaf_index)
-        )
+        ).all()  # whole: a read that a faulty entry ended would keep SQLite's snapshot, and the seal could not go on
         made = [(_made(index, bytes(raw), private), private) for index, raw, private in rows]
         return [(one, told_of(private) if one.kind == Kind.DESTRUCTION else {}) for one, private in made]
 
