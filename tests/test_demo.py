@@ -27,6 +27,7 @@ def _ready(port: int) -> bool:
         return False
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(120)
 def test_a_demonstration_may_move_to_another_port(tmp_path: Path) -> None:
     """Its log goes on under the name that it began with, and demo.json tells the new address."""

@@ -88,12 +88,12 @@ def test_whole_node_killed(node: Deployment) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("engine", "workers"), [("sqlite", 1), ("postgresql", 2)])
 def test_dozens_of_kills(request: pytest.FixtureRequest, engine: str, workers: int) -> None:
-    """Fifteen times on each database: every answer held is sealed and billed once."""
+    """Twelve times on each database: every answer held is sealed and billed once."""
     with ExitStack() as stack:
         server = "" if engine == "sqlite" else request.getfixturevalue("durable_postgresql_server")
         node = ForgedDeployment(stack.enter_context(fresh_database(server)) if server else "", workers)
         stack.callback(node.close)
-        kills(node, 0, 15, secrets.token_hex(4), lambda words, _: sys.stdout.write(f"{words}\n"))
+        kills(node, 0, 12, secrets.token_hex(4), lambda words, _: sys.stdout.write(f"{words}\n"))
 
 
 @pytest.mark.prove
