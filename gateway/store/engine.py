@@ -57,7 +57,13 @@ class Database:
             with self.engine.connect() as connection:
                 if self.dialect == "sqlite":
                     self._begin(connection, "BEGIN")
-                yield connection
+                try:
+                    yield connection
+                except BaseException:
+                    if self.dialect == "sqlite":
+                        # A cursor that was broken off keeps its snapshot, and nothing can be written after an old one.
+                        connection.invalidate()
+                    raise
                 connection.rollback()
         except (DBAPIError, self._faults) as fault:
             self._forget(fault)

@@ -36,7 +36,7 @@ class DaySums(AfterCopy):
         super().__init__(database)
         self._clock = clock
 
-    def _sum(self, connection: Connection, first: int, end: int) -> Rows | None:
+    def _make(self, connection: Connection, first: int, end: int) -> Rows | None:
         """The rows of the days that the stretch touches; None where what was summed up before does not hold any more."""
         facets = _facets(connection)
         destroyed = [id for id, facet in facets.items() if facet[1] == Kind.DESTRUCTION]

@@ -69,30 +69,58 @@ class Instruments:
         return [key.mac(nik.digits.encode())[:TAG] for key in self.keyring.macs(Job.LEDGER_TAG)]
 
 
-class Follower:
-    """Brings the copy up to the log."""
+class Following(ABC):
+    """What is made after the seal from what it has sealed: a stretch at a time, and each entry once."""
+
+    chunk: int  # entries of one transaction
+    fact: str  # the house's fact: the first leaf index that is not in it yet
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def follow(self, most: int = 1_000_000_000) -> int:
-        """Copy up to `most` entries that are new; how many were. Raises StoreUnavailable."""
+        """Take in `most` entries that are new, or a stretch more; how many were. Raises StoreUnavailable."""
         done = 0
         while done < most:
             # What takes time is done beforehand: whoever writes in SQLite keeps the seal waiting.
             with self._database.reading() as connection:
-                first = followed(connection)
-                read = self._read(connection, first, first + CHUNK)
-            if not read:
-                break
+                first = self.reached(connection)
+                end = min(first + self.chunk, self._limit(connection))
+                if first >= end:
+                    break
+                made = self._make(connection, first, end)
             with self._database.writing(SEARCH_LOCK) as connection:
-                if followed(connection) == first:  # nobody else was faster
-                    self._keep(connection, read)
-                    put_many(connection, house_facts, [(_FOLLOWED, str(first + len(read)))], ("value",))
-                    done += len(read)
-            if len(read) < CHUNK:
-                break
+                if self.reached(connection) == first:  # nobody else was faster
+                    reached = self._keep(connection, first, end, made)
+                    put_many(connection, house_facts, [(self.fact, str(reached))], ("value",))
+                    done += max(reached - first, 0)  # backwards when all has to be made again
         return done
+
+    @classmethod
+    def reached(cls, connection: Connection) -> int:
+        """The first leaf index that is not in it yet."""
+        return _fact(connection, cls.fact)
+
+    @abstractmethod
+    def _limit(self, connection: Connection) -> int:
+        """The first leaf index that there is nothing of to follow yet."""
+
+    @abstractmethod
+    def _make(self, connection: Connection, first: int, end: int) -> Any:  # noqa: ANN401  its own
+        """What comes of the entries from `first` until before `end`; nothing is written."""
+
+    @abstractmethod
+    def _keep(self, connection: Connection, first: int, end: int, made: Any) -> int:  # noqa: ANN401  its own
+        """Write that down; where to go on."""
+
+
+class Follower(Following):
+    """Brings the copy up to the log."""
+
+    chunk, fact = CHUNK, _FOLLOWED
+
+    def _limit(self, connection: Connection) -> int:
+        return size_of(connection)
 
     def rebuild(self) -> int:
         """Make the copy again from the log, a stretch at a time while searches go on; how many entries it has."""
@@ -103,7 +131,7 @@ class Follower:
                 last = min(first + CHUNK, end)
                 where = (search_entries.c.leaf_index >= first, search_entries.c.leaf_index < last)
                 connection.execute(delete(search_entries).where(*where))
-                self._keep(connection, self._read(connection, first, last))
+                self._keep(connection, first, last, self._make(connection, first, last))
         with self._database.writing(SEARCH_LOCK) as connection:
             connection.execute(delete(search_entries).where(search_entries.c.leaf_index >= end))
             connection.execute(delete(finding_days))  # sums over the copy are made again as well
@@ -136,29 +164,38 @@ class Follower:
                 return index
         return None
 
-    @staticmethod
-    def _read(connection: Connection, first: int, end: int) -> list[tuple[Found, dict[str, Any]]]:
+    def _make(self, connection: Connection, first: int, end: int) -> list[tuple[Found, dict[str, Any]]]:
         """What the copy will have of entries, each with the record of destruction that it is (empty: none)."""
         columns = ledger_entries.c
         rows = connection.execute(
             select(columns.leaf_index, columns.leaf, columns.private)
             .where(columns.leaf_index >= first, columns.leaf_index < end)
             .order_by(columns.leaf_index)
-        ).all()  # whole: a read that a faulty entry ended would keep SQLite's snapshot, and the seal could not go on
+        ).all()
+        if len(rows) != end - first:
+            there = {row[0] for row in rows}
+            raise LedgerFault(next(index for index in range(first, end) if index not in there), "missing")
         made = [(_made(index, bytes(raw), private), private) for index, raw, private in rows]
         return [(one, told_of(private) if one.kind == Kind.DESTRUCTION else {}) for one, private in made]
 
-    def _keep(self, connection: Connection, read: Sequence[tuple[Found, dict[str, Any]]]) -> None:
+    def _keep(
+        self,
+        connection: Connection,
+        first: int,  # noqa: ARG002  told to everybody who follows
+        end: int,
+        made: Sequence[tuple[Found, dict[str, Any]]],
+    ) -> int:
         facets = _facets(connection)
         copied: list[tuple[int, int, int, bytes]] = []
-        for made, record in read:
-            facet = _facet(connection, facets, (made.partner, made.kind, made.purpose, made.outcome))
-            copied.append((made.index, facet, made.at, made.subject))
-            if made.kind == Kind.DESTRUCTION:
+        for one, record in made:
+            facet = _facet(connection, facets, (one.partner, one.kind, one.purpose, one.outcome))
+            copied.append((one.index, facet, one.at, one.subject))
+            if one.kind == Kind.DESTRUCTION:
                 put_many(connection, search_entries, copied)
                 copied = []
                 self._forget(connection, facets, record)
         put_many(connection, search_entries, copied)
+        return end
 
     @staticmethod
     def _forget(connection: Connection, facets: dict[Facet, int], record: dict[str, Any]) -> None:
@@ -174,44 +211,11 @@ class Follower:
                 connection.execute(update(search_entries).where(*where).values(facet=bare, subject=b""))
 
 
-class AfterCopy(ABC):
-    """What is summed up over the copy: it follows it a stretch at a time, and each entry counts once."""
+class AfterCopy(Following):
+    """What is summed up over the copy."""
 
-    chunk: int  # entries of one transaction
-    fact: str  # the house's fact: the first leaf index that is not summed up yet
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def follow(self, most: int = 1_000_000_000) -> int:
-        """Sum up `most` entries that are new, or a stretch more; how many were. Raises StoreUnavailable."""
-        done = 0
-        while done < most:
-            with self._database.reading() as connection:
-                first = self.reached(connection)
-                end = min(first + self.chunk, followed(connection))
-                if first >= end:
-                    break
-                summed = self._sum(connection, first, end)
-            with self._database.writing(SEARCH_LOCK) as connection:
-                if self.reached(connection) == first:  # nobody else was faster
-                    reached = self._keep(connection, first, end, summed)
-                    put_many(connection, house_facts, [(self.fact, str(reached))], ("value",))
-                    done += max(reached - first, 0)  # backwards when sums have to be made again
-        return done
-
-    @classmethod
-    def reached(cls, connection: Connection) -> int:
-        """The first leaf index that is not summed up yet."""
-        return _fact(connection, cls.fact)
-
-    @abstractmethod
-    def _sum(self, connection: Connection, first: int, end: int) -> Any:  # noqa: ANN401  its own
-        """What the entries from `first` until before `end` come to; nothing is written."""
-
-    @abstractmethod
-    def _keep(self, connection: Connection, first: int, end: int, summed: Any) -> int:  # noqa: ANN401  its own
-        """Write that down; where to go on."""
+    def _limit(self, connection: Connection) -> int:
+        return followed(connection)
 
 
 def followed(connection: Connection) -> int:

@@ -57,7 +57,7 @@ class Tally(AfterCopy):
 
     chunk, fact = 20_000, "traffic.next"
 
-    def _sum(self, connection: Connection, first: int, end: int) -> Counter[tuple[int, int, int]]:
+    def _make(self, connection: Connection, first: int, end: int) -> Counter[tuple[int, int, int]]:
         sums: Counter[tuple[int, int, int]] = Counter()
         for facet, minute, count in connection.execute(_MINUTES, {"first": first, "end": end}):
             for step in STEPS.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -161,3 +162,20 @@ def test_sqlite_is_set_to_survive_a_power_cut(sqlite_url: str) -> None:
     database.close()
     assert shown == ["wal", 2]
     assert database.sqlite_file is not None
+
+
+def test_a_read_that_was_broken_off_keeps_nobody_from_writing(database: Database) -> None:
+    """Its cursor may still be in somebody's hands: whichever connection the next writers get, they write."""
+    with database.sealing() as (connection, _):
+        put_many(connection, epochs, [(f"scope {number}", number) for number in range(50)])
+    with database.reading(), database.reading():
+        pass  # there are two connections now
+    held = []
+    with suppress(LookupError), database.reading() as connection:
+        held.append(connection.execute(select(epochs)))
+        next(iter(held[0]))
+        raise LookupError
+    for turn in range(6):
+        with database.sealing() as (connection, _):
+            put_many(connection, epochs, [("written", turn)], ("count",))
+    assert ("written", 5) in rows(database, epochs)
