@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
-from deployment import wait_for
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+from deployment import free_port, wait_for
 
 
 def _ready(port: int) -> bool:
@@ -32,7 +25,7 @@ def _ready(port: int) -> bool:
 def test_a_demonstration_may_move_to_another_port(tmp_path: Path) -> None:
     """Its log goes on under the name that it began with, and demo.json tells the new address."""
     sizes, origins = [], set()
-    for port in (_free_port(), _free_port()):
+    for port in (free_port(), free_port()):
         words = [sys.executable, "-m", "gateway.cli", "demo", "demo", "--residents", "1000", "--port", str(port)]
         with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as node:
             try:
