@@ -107,6 +107,18 @@ def test_no_test_is_switched_off() -> None:
     assert [_name(path) for path in _modules("tests") if path != here and off.search(path.read_text())] == []
 
 
+def test_no_test_takes_a_day_from_the_machine() -> None:
+    """A day is that of Jakarta (`days.day`): one of UTC is yesterday's from 17:00 to 24:00 UTC."""
+    taken = re.compile(r"now\((dt\.)?UTC\).*(\.date\(\)|%Y-%m-%d\")|now\(\)\.date\(\)|today\(\)")
+    found = [
+        f"{_name(path)}:{number}"
+        for path in _modules("tests", "bench")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if taken.search(line) and path.name != Path(__file__).name
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_pins_every_package_by_hash(lock: str) -> None:
     """Every line of a lock is an exact version with hashes; no host and no path of a machine stands in it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from days import day
 from partner import Partner, ProofKey
 
 _numbers = itertools.count(1)
@@ -46,11 +46,6 @@ def fields(**changes: Any) -> dict[str, Any]:
 def new_name() -> str:
     """The name of a partner that no other test registers."""
     return f"Bank Uji {next(_numbers):04d} {id(_numbers) % 9973}"
-
-
-def day(offset: int = 0) -> str:
-    """A day in Jakarta, from today."""
-    return (datetime.now(UTC) + timedelta(hours=7, days=offset)).strftime("%Y-%m-%d")
 
 
 class Office:

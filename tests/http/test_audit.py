@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from contract import RECEIPT
-from desk import Office, day, slug
+from days import day
+from desk import Office, slug
 from logs import checker
 from partner import Partner, b64u
 

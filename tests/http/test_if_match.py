@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from desk import day, slug
+from days import day
+from desk import slug
 
 
 def test_an_assignment_is_ended_as_it_was_seen(office) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from days import day
 from desk import Office, slug
 
 
@@ -43,7 +43,7 @@ def test_duties_are_counted_as_the_calendar_lists_them(office) -> None:
     """All that is due in 30 days or is late, keys apart."""
 
     def listed() -> int:
-        until = (datetime.now(UTC) + timedelta(hours=7, days=30)).strftime("%Y-%m-%d")
+        until = day(30)
         found, cursor = 0, ""
         while True:
             page = office.get(f"/v1/duties?limit=200&until={until}{cursor}").json()

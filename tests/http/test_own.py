@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from days import day
 from desk import Office, slug
 from partner import Partner
 
@@ -73,7 +73,7 @@ def test_days_of_statements_are_listed(office) -> None:
     """None of a partner that came today; those of an older one begin yesterday."""
     _, _, client = office.bring_in()
     assert office.get("/v1/statements", by=client).json()["items"] == []
-    yesterday = (datetime.now(UTC) + timedelta(hours=7) - timedelta(days=1)).date().isoformat()
+    yesterday = day(-1)
     shown = office.get("/v1/statements", by=client).json()
-    assert shown["newest"] in (yesterday, (datetime.fromisoformat(yesterday) - timedelta(days=1)).date().isoformat())
+    assert shown["newest"] in (yesterday, day(-2))
     assert slug(office.get("/v1/statements?cursor=then", by=client)) == "malformed-request"

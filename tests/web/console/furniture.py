@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+from days import day
 from deployment import Line, Partner
 
 sys.path.append(str(Path(__file__).parents[2] / "http"))  # pytest's importlib mode puts no test folder on the path
@@ -21,11 +21,6 @@ from gateway.verification.audit import NewAssignment
 from gateway.verification.staff import NewMember
 
 BANK = "Bank Contoh Perabot"
-
-
-def day(ahead: int = 0) -> str:
-    """A day in Jakarta, from today."""
-    return (datetime.now(UTC) + timedelta(hours=7, days=ahead)).strftime("%Y-%m-%d")
 
 
 def approved(console: Any, act: str, path: dict[str, str], body: Any) -> dict[str, Any]:

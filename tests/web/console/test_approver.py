@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from days import day
 from deployment import Line, Partner
 from joserfc.jwk import ECKey
 
@@ -197,8 +198,7 @@ def _administrator(console: Any) -> tuple[str, list[str]]:
 
 
 def _assignment(console: Any) -> tuple[str, list[str]]:
-    today = dt.datetime.now(dt.UTC).date()
-    body = NewAssignment("Demo Auditor", "ST/5/2026", ["bpjs"], "2026-02-03", "2026-03-04", str(today))
+    body = NewAssignment("Demo Auditor", "ST/5/2026", ["bpjs"], "2026-02-03", "2026-03-04", day())
     told = console.act("propose_assignment", {}, body, PROPOSER)
     return told["approval"], ["ST/5/2026", "3 Feb 2026", "4 Mar 2026", "Demo Auditor", "surat tugasnya ada"]
 
@@ -250,7 +250,7 @@ def test_a_version_tells_its_changes_and_what_it_would_have_refused(console, rea
     terms = fields["purposes"]["claim_eligibility"]
     fields["purposes"] = {**fields["purposes"], "claim_eligibility": {**terms, "decide": ["birth_date"]}}
     fields["allowance"] = {**fields["allowance"], "day": fields["allowance"]["day"] + 1_000}
-    fields["dpia"] = {**fields["dpia"], "date": str(dt.datetime.now(dt.UTC).date())}
+    fields["dpia"] = {**fields["dpia"], "date": day()}
     made = console.act("draft_version", {"a": "pks-bpjs"}, fields, PROPOSER)
     path = {"a": "pks-bpjs", "v": str(made["version"])}
     id = console.act("propose_version", path, Nothing(), PROPOSER)["approval"]

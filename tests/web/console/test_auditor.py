@@ -8,13 +8,13 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
+from days import day
 from deployment import HOUSE, Line, Partner, wait_for
 from logs import checker
 
@@ -38,11 +38,6 @@ from gateway.web.console.words import Words
 
 PARTNERS = ["tax", "dukcapil"]  # of whose questions no other test asks
 UNKNOWN = [f"320101010190{serial:04d}" for serial in range(8001, 8015)]
-
-
-def day(offset: int = 0) -> str:
-    """A day in Jakarta, from today."""
-    return (datetime.now(UTC) + timedelta(hours=7, days=offset)).strftime("%Y-%m-%d")
 
 
 def assign(console: Any, auditor: str, partners: list[str]) -> str:

@@ -9,13 +9,13 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from click.testing import CliRunner
+from days import day
 from joserfc import jws
 from joserfc.jwk import KeySet
 
@@ -120,7 +120,7 @@ def test_failed_calls_are_filtered_by_cause_and_day(console, client, engineer) -
     rows = engineer.get(f"{path}&csv=own_failures").text.splitlines()
     assert any(other in row for row in rows)
     assert not any(one in row for row in rows)
-    tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    tomorrow = day(1)
     assert "Longgarkan saringannya" in engineer.get(f"/console/own/failures?since={tomorrow}").text
 
 
@@ -169,7 +169,7 @@ def test_a_balance_warns_before_it_is_used_up(left: int, topped_up: int | None, 
 
 def test_a_statement_is_signed_and_can_be_checked_as_the_page_says(engineer, tmp_path, monkeypatch) -> None:
     """The check on the page holds for the file on the page, and not for one in which a rupiah was changed."""
-    yesterday = (datetime.now(UTC) + timedelta(hours=7) - timedelta(days=1)).date().isoformat()
+    yesterday = day(-1)
     page = engineer.get(f"/console/own/statements/{yesterday}").text
     (name,) = re.findall(r'download="([^"]+\.json)"', page)
     file = engineer.get(f"/console/own/statements/{yesterday}?file=day")
@@ -224,7 +224,7 @@ def test_the_quota_renews_itself(console, client, page_of) -> None:
 
 def test_every_page_says_what_to_do_where_there_is_nothing(engineer) -> None:
     """A day without answers, and days that are not complete yet."""
-    yesterday = (datetime.now(UTC) + timedelta(hours=7) - timedelta(days=1)).date().isoformat()
+    yesterday = day(-1)
     assert "tidak ada yang ditagih" in engineer.get(f"/console/own/statements/{yesterday}").text
     assert "Tagihan pertama ada sehari setelah" in engineer.get("/console/own/statements").text
 

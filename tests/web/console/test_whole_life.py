@@ -6,13 +6,13 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from console_walk import give_authenticator
+from days import day
 from playwright.sync_api import Locator, Page, expect
 
 sys.path.append(str(Path(__file__).parents[2] / "http"))  # pytest's importlib mode puts no test folder on the path
@@ -253,7 +253,7 @@ def test_a_partner_lives_from_registration_to_termination(console, browser, tmp_
     engineer.tab.locator("main article summary").first.click()
     expect(engineer.tab.locator("a[href='/problems/purpose-not-agreed']").first).to_be_visible()
 
-    days = [(datetime.now(UTC) + timedelta(hours=7, days=ahead)).strftime("%Y-%m-%d") for ahead in (-1, 1, 30)]
+    days = [day(ahead) for ahead in (-1, 1, 30)]
     registrar.at("/console/assignments")
     registrar.choose("propose_assignment")
     assignment = {"auditor": auditor.name, "letter": "ST/1/2026", "partners": partner}
