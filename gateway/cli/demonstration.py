@@ -30,7 +30,7 @@ from gateway.ledger.entry import Kind
 from gateway.oauth.client import INTROSPECT
 from gateway.oauth.mtls import SELF_SIGNED, TLS, certificate
 from gateway.partners.terms import parse_file
-from gateway.policy.policies import load
+from gateway.policy.policies import SHIPPED, load
 from gateway.register import regions
 from gateway.register.lines import as_line
 from gateway.register.population import BEHIND_REGENCY, residents
@@ -197,7 +197,7 @@ class Demonstration:
     def _write_settings(self) -> None:
         host, port, workers = self._server
         if not (self._directory / "policies").exists():
-            shutil.copytree(Path(__file__).parents[2] / "policies", self._directory / "policies")
+            shutil.copytree(SHIPPED, self._directory / "policies")
         token = self._directory / "metrics.token"
         if not token.exists():
             token.touch(0o600)

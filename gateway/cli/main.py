@@ -12,10 +12,12 @@ from gateway.cli.database import db
 from gateway.cli.demo import demo
 from gateway.cli.doctor import doctor
 from gateway.cli.documents import documents, openapi
+from gateway.cli.init import init
 from gateway.cli.keys import keys
 from gateway.cli.ledger import ledger
 from gateway.cli.output import COULD_NOT_RUN
 from gateway.cli.partners import partners
+from gateway.cli.payments import payments
 from gateway.cli.policy import policy
 from gateway.cli.receipt import receipt
 from gateway.cli.register import register
@@ -36,12 +38,14 @@ def group() -> None:
 
 
 for command in (
+    init,
     demo,
     serve,
     keys,
     register,
     partners,
     agreements,
+    payments,
     staff,
     policy,
     ledger,

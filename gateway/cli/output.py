@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,17 @@ def settings_of(config: Path) -> Settings:
 def say(as_json: bool, document: Mapping[str, Any], words: Callable[[], str]) -> None:  # noqa: FBT001  --json itself
     """Print one result, as JSON or in words."""
     click.echo(json.dumps(document, ensure_ascii=False) if as_json else words())
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> str:
+    """Rows under a header, in columns as wide as they need; `empty` is told when there are none."""
+    if not rows:
+        return empty
+    cells = [tuple(map(str, row)) for row in (header, *rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
 
 
 def stop(code: int, *lines: str) -> None:

@@ -141,7 +141,9 @@ class GatewayClient(_Client):
                     return error
         try:
             # raw, not decoded: the digest in a reply's headers is that of the bytes as sent
-            with self._http.stream(step.method, step.url, headers=step.headers, content=step.content) as got:
+            with self._http.stream(
+                step.method, self.profile.address(step.url), headers=step.headers, content=step.content
+            ) as got:
                 reply = Reply(got.status_code, got.headers, b"".join(got.iter_raw()))
         except httpx.TransportError as error:
             reason = f"{step.method} {step.url}: {type(error).__name__}: {error}"
@@ -225,7 +227,9 @@ class AsyncGatewayClient(_Client):
                 except NoAnswer as error:
                     return error
         try:
-            async with self._http.stream(step.method, step.url, headers=step.headers, content=step.content) as got:
+            async with self._http.stream(
+                step.method, self.profile.address(step.url), headers=step.headers, content=step.content
+            ) as got:
                 reply = Reply(got.status_code, got.headers, b"".join([part async for part in got.aiter_raw()]))
         except httpx.TransportError as error:
             reason = f"{step.method} {step.url}: {type(error).__name__}: {error}"

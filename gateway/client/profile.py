@@ -40,7 +40,8 @@ class Profile:
     """One partner's way to one gateway.
 
     `base_url` is where the gateway is reached and `issuer` what it calls itself: metadata that names another issuer is
-    refused. `resource` (default `<base_url>/v1`) is what the calls go to. `key_file` is a private JWK, for
+    refused. Proofs and signatures name its URLs by the issuer, wherever they are sent to (`address`). `resource` (default
+    `<issuer>/v1`) is what the calls go to. `key_file` is a private JWK, for
     private_key_jwt; `dpop_key_file` another, without which every process makes its own. `cert_file` is the client's TLS
     certificate in PEM, with its key unless that is in `cert_key_file`; needed by the TLS methods and where tokens are bound
     to it (`sender_constraint` "mtls"). `ca_file` holds the only authorities that are trusted, in PEM; without one they
@@ -89,7 +90,7 @@ class Profile:
             ca_file=file("ca_file"),
             dpop_key_file=file("dpop_key_file"),
             scope=content.get("scope", "nik.verify"),
-            resource=content.get("resource") or f"{base_url}/v1",
+            resource=content.get("resource") or f"{content['issuer'].rstrip('/')}/v1",
             signed_answers=content.get("signed_answers", True),
             sender_constraint=content.get("sender_constraint") or _constraint(content["auth_method"]),
             cert_file=file("cert_file"),
@@ -99,7 +100,12 @@ class Profile:
     @property
     def endpoint(self) -> str:
         """The URL that the paths of the calls are added to, without a slash at its end."""
-        return (self.resource or f"{self.base_url}/v1").rstrip("/")
+        return (self.resource or f"{self.issuer}/v1").rstrip("/")
+
+    def address(self, url: str) -> str:
+        """Where one of the gateway's URLs is reached: at `base_url` instead of at the issuer's host."""
+        public = self.issuer.rstrip("/")
+        return self.base_url + url[len(public) :] if url.startswith(public + "/") else url
 
     @property
     def metadata_url(self) -> str:

@@ -33,7 +33,7 @@ _ASSERTION = (  # words of the error description, in the order in which they dec
 def complaint(error: TokenRefused, client_id: str) -> tuple[str, str]:
     """(check, advice) for what the token endpoint refused."""
     if error.error in ("invalid_dpop_proof", "use_dpop_nonce"):
-        return "dpop", "set this machine's clock by NTP; behind a proxy, base_url must be the gateway's public URL"
+        return "dpop", "set this machine's clock by NTP; issuer and resource must be the gateway's public URLs"
     if error.error == "invalid_scope":
         return "token", f"set `scope` to one that {client_id} was registered for"
     if error.error == "invalid_client":
@@ -47,7 +47,12 @@ def of_refusal(refusal: Refusal, at: str = "") -> Iterator[Verdict]:
     found = str(refusal)
     match refusal.slug:
         case "invalid-token" | "invalid-dpop-proof" | "use-dpop-nonce":
-            yield "dpop", "fail", found, "set this machine's clock by NTP; base_url must be the gateway's public URL"
+            yield (
+                "dpop",
+                "fail",
+                found,
+                "set this machine's clock by NTP; issuer and resource must be the gateway's public URLs",
+            )
         case "insufficient-scope":
             yield "dpop", "ok", "who calls was accepted", ""
             yield "token", "fail", found, "set `scope` to nik.verify"

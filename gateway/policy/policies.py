@@ -24,6 +24,8 @@ from gateway.policy.rules import REFUSALS, REQUIRED, Fault, Rule, read_rules
 
 SCHEMA = "schema.cedarschema"
 PURPOSES = "purposes.toml"
+SHIPPED = Path(__file__).with_name("files")
+"""The policies that come with the program: `policies/` of the repository, which a wheel holds here."""
 _BESIDE = frozenset({"README.md", "refused"})
 
 
