@@ -10,7 +10,7 @@ import rich_click as click
 
 from gateway.app import slot_of
 from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
-from gateway.clock import SystemClock, SystemEntropy
+from gateway.clock import DAY, HOUR, SECOND, SystemClock, SystemEntropy, parse_rfc3339, rfc3339_seconds
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
 from gateway.keyring.example import THUMBPRINTS
@@ -30,12 +30,15 @@ LASTING = {
 _KEPT = frozenset({Job.INDEX, Job.CLAIMS, Job.IDEMPOTENCY})
 """Jobs whose keys the database needs for as long as rows were made with them."""
 
+LIVES = {Job.TOKEN: 300 * SECOND, Job.NONCE: 300 * SECOND, Job.ANSWER: HOUR, Job.ATTEMPT: DAY}
+"""How long something that was made with a key may still be shown or counted after a newer version came into use."""
+
 _directory = click.option(
     "--keys", "directory", type=click.Path(path_type=Path, file_okay=False), default=Path("keys"), show_default=True,
     help="Directory of the private keys.",
 )  # fmt: skip
 _job = click.option("--job", required=True, type=click.Choice([str(job) for job in Job]), help="What the key is for.")
-_force = click.option("--force", is_flag=True, help="Do it to a key that must last, whatever is lost.")
+_force = click.option("--force", is_flag=True, help="Do it although something that needs the key is lost.")
 
 
 @click.group()
@@ -123,7 +126,7 @@ def activate(directory: Path, job: str, config: Path | None, as_json: bool) -> N
         stop(FOUND_FAULT, f"nik-gateway: no key for '{job}' is staged in {directory}")
     paths = [directory / f"{job}-{jwk['version']}.jwk" for jwk in staged]
     for path in paths:
-        key_files.activate(path)
+        key_files.note_use(path, SystemClock().now())
     say(
         as_json,
         {"activated": [str(path) for path in paths]},
@@ -145,16 +148,38 @@ def retire(directory: Path, job: str, version: int, config: Path | None, force: 
     which = Job(job)
     held = [jwk for jwk in _held(directory) if jwk["job"] == which]
     used = max((int(jwk["version"]) for jwk in held if not jwk.get("staged")), default=0)
-    if not any(jwk["version"] == version for jwk in held):
+    old = next((jwk for jwk in held if jwk["version"] == version), None)
+    if old is None:
         stop(FOUND_FAULT, f"nik-gateway: there is no version {version} for '{job}'. See: nik-gateway keys list")
+        return
     if version == used:
         stop(FOUND_FAULT, f"nik-gateway: version {version} for '{job}' is the one that is used. Rotate it first")
     if which in LASTING and not force:
         stop(FOUND_FAULT, f"nik-gateway: '{job}' is not retired: {LASTING[which]}. Insist with --force")
+    if which in LIVES and not force and not old.get("staged"):
+        _require_outlived(which, next(jwk for jwk in held if jwk["version"] == used))
     if which in _KEPT:
         _require_unused(which, version, config)
     aside = key_files.retire(directory / f"{job}-{version}.jwk")
     say(as_json, {"retired": str(aside)}, lambda: f"{aside}\nNot known any more from the next start on.")
+
+
+def _require_outlived(job: Job, newer: dict[str, Any]) -> None:
+    """Leave with 1 while something that was made before the `newer` key came into use may still live."""
+    since = newer.get("since")
+    if since is None:
+        stop(
+            FOUND_FAULT,
+            f"nik-gateway: since when '{job}' version {newer['version']} is used is not known. Insist with --force",
+        )
+        return
+    until = parse_rfc3339(since) + LIVES[job]
+    if until > SystemClock().now():
+        stop(
+            FOUND_FAULT,
+            f"nik-gateway: what was made with it may still live: version {newer['version']} for '{job}' is used since {since}. "
+            f"Retire it after {rfc3339_seconds(until)}, or insist with --force",
+        )
 
 
 def _require_unused(job: Job, version: int, config: Path | None) -> None:
@@ -241,7 +266,9 @@ def _make(directory: Path, job: Job, *, staged: bool) -> Path:
     version = max((int(jwk["version"]) for jwk in _held(directory) if jwk["job"] == job), default=0) + 1
     retired = [int(path.stem.rpartition("-")[2]) for path in (directory / "retired").glob(f"{job}-*.jwk")]
     jwk = key_files.new(job, max([version, *(each + 1 for each in retired)]), SystemEntropy())
-    return key_files.write(directory, {**jwk, "staged": True} if staged else jwk)
+    return key_files.write(
+        directory, {**jwk, "staged": True} if staged else jwk | {"since": rfc3339_seconds(SystemClock().now())}
+    )
 
 
 def _held(directory: Path) -> list[dict[str, Any]]:

@@ -42,9 +42,15 @@ def balances(desk: Desk, partner: str = "") -> list[dict[str, Any]]:
 @click.option("--proposer", required=True, help="Who proposes it: one person.")
 @click.option("--approver", required=True, help="Who approves it: another person.")
 @json_option
-def credit(
-    config: Path, agreement: str, amount: int, reference: str, proposer: str, approver: str, as_json: bool
-) -> None:  # noqa: FBT001, PLR0913
+def credit(  # noqa: PLR0913  what a payment is made of
+    config: Path,
+    agreement: str,
+    amount: int,
+    reference: str,
+    proposer: str,
+    approver: str,
+    as_json: bool,  # noqa: FBT001
+) -> None:
     """Add a transfer that came in to the balance of a prepaid AGREEMENT; takes two persons."""
     with desk_of(config) as desk:
         partner = next((each["partner"] for each in balances(desk) if each["agreement"] == agreement), "")

@@ -1,6 +1,6 @@
 """How do keys lie in files? One private JWK (RFC 7517) a file, `<job>-<version>.jwk`, mode 0600.
 
-Members beside RFC 7517: `job`, `version` and `staged`. Thumbprints are those of RFC 7638.
+Members beside RFC 7517: `job`, `version`, `staged`, and `since` (when it came into use). Thumbprints are those of RFC 7638.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OctKey, OKPKey
 
-from gateway.clock import Entropy
+from gateway.clock import Entropy, rfc3339_seconds
 from gateway.errors import Misconfigured
 from gateway.keyring.keys import MAC_JOBS, SEAL_JOBS, Job, Key, Keyring, MacKey, SealKey, SigningKey, b64u, b64u_decode
 
 SECRET_SIZE = 32
-_OURS = frozenset({"job", "version", "staged"})  # members of a file beside those of RFC 7517
+_OURS = frozenset({"job", "version", "staged", "since"})  # members of a file beside those of RFC 7517
 
 
 def new(job: Job, version: int, entropy: Entropy) -> dict[str, Any]:
@@ -47,10 +47,11 @@ def write(directory: Path, jwk: dict[str, Any]) -> Path:
     return path
 
 
-def activate(path: Path) -> None:
-    """Use a staged key from the next start on: the file is written anew beside itself, then put in its place."""
+def note_use(path: Path, at: int) -> None:
+    """Use a key, staged or not, since the instant `at`: the file is written anew beside itself, then put in its place."""
     jwk = json.loads(path.read_text())
     jwk.pop("staged", None)
+    jwk["since"] = rfc3339_seconds(at)
     beside = path.with_suffix(".new")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(jwk, file, indent=1)

@@ -121,7 +121,7 @@ def test_an_algorithm_that_is_not_taken_is_named(peer, write_profile) -> None:
         ("invalid_client: no key of this client has this kid", "token", "kid"),
         ("invalid_client: no such client", "token", "client_id"),
         ("invalid_scope: this client may ask for: register.feed", "token", "scope"),
-        ("invalid_dpop_proof: htu is not the URL of this call", "dpop", "base_url"),
+        ("invalid_dpop_proof: htu is not the URL of this call", "dpop", "issuer"),
     ],
 )
 def test_refused_tokens_are_explained(peer, profile_path, said, check, word) -> None:

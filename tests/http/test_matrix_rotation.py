@@ -240,7 +240,7 @@ def test_keys_for_tokens_and_answers_rotate_under_load(nodes: Nodes) -> None:
         # Tokens of the old key are good until they end; every caller has another one by now.
         wait_for("new tokens", lambda: sum(seen.tokens.values()) >= made + 3 * CALLERS)
         for job in JOBS:
-            nodes.keys("retire", "--job", job, "--version", "1")
+            nodes.keys("retire", "--job", job, "--version", "1", "--force")
         nodes.restart_one_after_the_other()
         last = [published(http, path) for path in ("/oauth2/jwks", "/keys")]
     assert seen.faults == []

@@ -113,7 +113,7 @@ def test_staged_keys_alone_start_nothing(directory: Path) -> None:
 def test_nodes_change_over_without_refusing_each_others_tokens(directory: Path) -> None:
     """Staged, activated, retired: at every step a node that is a step behind takes the tokens of one that is ahead."""
     steps = [tokens(key_files.load(directory))]
-    for words in (("rotate", "--staged"), ("activate",), ("retire", "--version", "1")):
+    for words in (("rotate", "--staged"), ("activate",), ("retire", "--version", "1", "--force")):
         run(directory, words[0], "--job", "token", *words[1:])
         steps.append(tokens(key_files.load(directory)))
     for behind, ahead in pairwise(steps[:3]):
@@ -126,7 +126,7 @@ def test_nodes_change_over_without_refusing_each_others_tokens(directory: Path) 
 
 
 def test_a_key_in_use_is_not_retired(directory: Path) -> None:
-    """Nor one that there is none of; a retired number is never used again."""
+    """Nor one that there is none of, nor one whose nonces may still come; a retired number is never used again."""
     run(directory, "retire", "--job", "nonce", "--version", "1", code=1)
     run(directory, "retire", "--job", "nonce", "--version", "7", code=1)
     run(directory, "rotate", "--job", "nonce", "--staged")
@@ -135,6 +135,9 @@ def test_a_key_in_use_is_not_retired(directory: Path) -> None:
     assert (directory / "retired" / "nonce-2.jwk").exists()
     assert run(directory, "rotate", "--job", "nonce")["made"].endswith("nonce-3.jwk")
     run(directory, "retire", "--job", "subject", "--version", "1", code=1)
+    assert "may still live" in run(directory, "retire", "--job", "nonce", "--version", "1", code=1)["told"]
+    key_files.note_use(directory / "nonce-3.jwk", SystemClock().now() - 301 * SECOND)
+    run(directory, "retire", "--job", "nonce", "--version", "1")
 
 
 def test_residents_are_found_under_every_version(tmp_path: Path) -> None:
