@@ -28,6 +28,9 @@ _BODIES = (
 _ANSWERS: Mapping[str, str] = {
     "draft_agreement": "Drafted", "draft_version": "Drafted", "amend_draft": "Drafted", "statement": "StatementAnswer",
 }  # fmt: skip
+_CALLED: Mapping[str, str] = {  # where a view's own word would name an operation that anybody or a partner has
+    "usage": "readUsageOfPartner", "agreement": "readAgreementWithVersions", "checkpoint": "readCheckpointForAudit",
+}  # fmt: skip
 _QUERY: Mapping[str, Schema] = {
     "cursor": {"type": "string", "maxLength": 200, "description": "`next` of the page before."},
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "description": "Items on a page; 50 by default."},
@@ -178,9 +181,8 @@ def _operation(row: Row, call: Callable[..., Schema], sealed: tuple[Cause, ...])
     listed = row.method == "GET" and "cursor" in row.query
     answer = _ANSWERS.get(row.does) or ("Listed" if listed else "Proposed" if row.status == 202 else "Told")  # noqa: PLR2004
     tag = "agreement" if row.scope == VERIFY else row.tag
-    id = "".join(word.title() for word in row.does.split("_"))
-    prefix = "read" if row.reads else "do"
-    operation = call(tag, prefix + id, row.summary, answer, {}, causes)
+    id = ("read" if row.reads else "do") + "".join(word.title() for word in row.does.split("_"))
+    operation = call(tag, _CALLED.get(row.does, id), row.summary, answer, {}, causes)
     operation["security"] = [{"oauth2": [scope], "dpop": []} for scope in (row.scope, row.also) if scope]
     operation["parameters"] += [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names

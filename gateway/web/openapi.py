@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import Any
 
 from gateway.errors import Cause
 from gateway.oauth import introspection, revocation
@@ -15,7 +16,7 @@ from gateway.register.reasons import REASONS
 from gateway.web import acts
 from gateway.web.envelope import headers, parameters, security
 from gateway.web.outcomes import outcomes
-from gateway.web.problems import PROBLEMS
+from gateway.web.responses import named, refusals, shared
 from gateway.web.samples import (
     ISSUER,
     answer_examples,
@@ -26,7 +27,7 @@ from gateway.web.samples import (
 )
 from gateway.web.shapes import Schema, ref, requests
 
-_JSON, _PROBLEM = "application/json", "application/problem+json"
+_JSON = "application/json"
 
 _ANYWHERE = (Cause.METHOD_NOT_ALLOWED, Cause.REGISTER_UNAVAILABLE)
 _IDENTITY = (Cause.INVALID_TOKEN, Cause.INVALID_DPOP_PROOF, Cause.USE_DPOP_NONCE, Cause.RATE_EXCEEDED)
@@ -49,17 +50,13 @@ _QUESTION = (
     Cause.ATTEMPTS_EXHAUSTED,
 )
 _SIGNATURE = ("Content-Digest", "Signature-Input", "Signature")
-_BY_STATUS: Mapping[int, tuple[str, ...]] = {
-    401: ("WWW-Authenticate", "DPoP-Nonce"),
-    405: ("Allow",),
-    429: ("Retry-After",),
-    503: ("Retry-After",),
-}
 
 
-def document() -> Schema:
-    """The OpenAPI 3.1 document."""
-    return {
+def document(issuer: str = ISSUER) -> Schema:
+    """The OpenAPI 3.1 document of the gateway that calls itself `issuer`, a URL without a slash at its end."""
+    paths = _paths()
+    responses = shared(paths)
+    written: Schema = {
         "openapi": "3.1.1",
         "info": {
             "title": "NIK gateway",
@@ -74,7 +71,7 @@ def document() -> Schema:
                 "Security Profile: `private_key_jwt` or mutual TLS, access tokens bound by DPoP or certificate."
             ),
         },
-        "servers": [{"url": ISSUER, "description": "Put your gateway's issuer here."}],
+        "servers": [{"url": ISSUER, "description": "The gateway's base URL."}],
         "tags": [
             {"name": "verification", "description": "Verifikasi NIK"},
             {"name": "agreement", "description": "Perjanjian kerja sama dan pemakaian kuota"},
@@ -85,20 +82,31 @@ def document() -> Schema:
             {"name": "public", "description": "Answered to anybody: says nothing of anybody"},
             {"name": "operation", "description": "Kesehatan dan metrik"},
         ],
-        "paths": _paths(),
+        "paths": paths,
         "components": {
             "schemas": {**requests(), **outcomes(), **acts.schemas()},
             "examples": {cause.value: problem_example(cause) for cause in Cause},
+            "responses": responses,
             "headers": headers(),
             "parameters": parameters(),
             "securitySchemes": security(),
         },
     }
+    return written if issuer == ISSUER else _of(issuer, written)
 
 
-def text() -> str:
-    """The bytes of openapi/openapi.json."""
-    return json.dumps(document(), ensure_ascii=False, indent=1) + "\n"
+def _of(issuer: str, node: Any) -> Any:  # noqa: ANN401  whatever JSON holds
+    """The same document with every URL of the example's issuer under another."""
+    if isinstance(node, dict):
+        return {name.replace(ISSUER, issuer): _of(issuer, member) for name, member in node.items()}
+    if isinstance(node, list):
+        return [_of(issuer, item) for item in node]
+    return node.replace(ISSUER, issuer) if isinstance(node, str) else node
+
+
+def text(issuer: str = ISSUER) -> str:
+    """The bytes of openapi/openapi.json, and of `GET /openapi.json`."""
+    return json.dumps(document(issuer), ensure_ascii=False, indent=1) + "\n"
 
 
 def _paths() -> Schema:
@@ -190,7 +198,7 @@ def _call(tag: str, id: str, summary: str, answer: str, examples: Schema, causes
         "security": [{"oauth2": ["nik.verify"], "dpop": []}, {"oauth2": ["nik.verify"], "certificate": []}],
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in ("AcceptLanguage", "RequestId")],
         "responses": {
-            "200": {"description": "Sealed, then sent.", "headers": _named(headers), "content": {_JSON: shown}},
+            "200": {"description": "Sealed, then sent.", "headers": named(headers), "content": {_JSON: shown}},
             **refusals(causes, "X-Request-Id", *_SIGNATURE),
         },
     }
@@ -217,7 +225,7 @@ def _receipt() -> Schema:
     )
     answer = operation["responses"]["200"]
     answer["content"] = {"text/plain": {"schema": {"type": "string"}}}
-    operation["responses"]["404"]["headers"] |= _named(["Retry-After"])
+    operation["responses"]["404"]["headers"] |= named(["Retry-After"])
     return operation
 
 
@@ -246,37 +254,13 @@ def _file(id: str, summary: str, media: str, *, parameter: str = "") -> Schema:
     return {"get": operation}
 
 
-def refusals(causes: Iterable[Cause], *headers: str) -> Schema:
-    """`responses` for these causes, one a status, each naming its slugs."""
-    by_status: dict[int, list[Cause]] = {}
-    for cause in sorted(set(causes), key=list(Cause).index):
-        by_status.setdefault(PROBLEMS[cause].status, []).append(cause)
-    return {
-        str(status): {
-            "description": "; ".join(f"`{cause.value}`: {PROBLEMS[cause].title['en']}" for cause in told),
-            "headers": _named((*headers, *_BY_STATUS.get(status, ()))),
-            "content": {
-                _PROBLEM: {
-                    "schema": {"allOf": [ref("Problem"), {"properties": {"status": {"const": status}}}]},
-                    "examples": {cause.value: {"$ref": f"#/components/examples/{cause.value}"} for cause in told},
-                }
-            },
-        }
-        for status, told in sorted(by_status.items())
-    }
-
-
 def _body(name: str, examples: Schema) -> Schema:
     return {"requestBody": {"required": True, "content": {_JSON: {"schema": ref(name), "examples": examples}}}}
 
 
-def _named(names: Iterable[str]) -> Schema:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
 def _token() -> Schema:
     error = {"content": {_JSON: {"schema": ref("TokenError")}}}
-    nonce = _named(["DPoP-Nonce"])
+    nonce = named(["DPoP-Nonce"])
     return {
         "tags": ["oauth"],
         "operationId": "requestToken",
@@ -290,10 +274,10 @@ def _token() -> Schema:
         "responses": {
             "200": {"description": "A token of 300 seconds.", "content": {_JSON: {"schema": ref("Token")}}},
             "400": {"description": "RFC 6749 §5.2. `use_dpop_nonce` brings the nonce.", "headers": nonce, **error},
-            "405": {"description": "Not POST.", "headers": _named(["Allow"]), **error},
+            "405": {"description": "Not POST.", "headers": named(["Allow"]), **error},
             "413": {"description": "A body over 1 MiB.", **error},
-            "429": {"description": "Too many calls.", "headers": _named(["Retry-After"]), **error},
-            "503": {"description": "The token could not be sealed.", "headers": _named(["Retry-After"]), **error},
+            "429": {"description": "Too many calls.", "headers": named(["Retry-After"]), **error},
+            "503": {"description": "The token could not be sealed.", "headers": named(["Retry-After"]), **error},
         },
     }
 
@@ -333,13 +317,13 @@ def _presented(id: str, summary: str, told: Schema) -> Schema:
             "400": {"description": "RFC 6749 §5.2.", **error},
             "401": {
                 "description": "`invalid_client`: the assertion's rules are the token endpoint's.",
-                "headers": _named(["WWW-Authenticate"]),
+                "headers": named(["WWW-Authenticate"]),
                 **error,
             },
-            "405": {"description": "Not POST.", "headers": _named(["Allow"]), **error},
+            "405": {"description": "Not POST.", "headers": named(["Allow"]), **error},
             "413": {"description": "A body over 1 MiB.", **error},
-            "429": {"description": "Too many calls.", "headers": _named(["Retry-After"]), **error},
-            "503": {"description": "It could not be sealed.", "headers": _named(["Retry-After"]), **error},
+            "429": {"description": "Too many calls.", "headers": named(["Retry-After"]), **error},
+            "503": {"description": "It could not be sealed.", "headers": named(["Retry-After"]), **error},
         },
     }
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from gateway.errors import Cause
 from gateway.matching.bands import Band
 from gateway.partners.agreement import Disclosure, State
 from gateway.register.reasons import REASONS, Status
 from gateway.register.record import CLAIMS
 from gateway.web.problems import PROBLEMS
+from gateway.web.samples import ISSUER
 from gateway.web.shapes import BOTH, DIGEST, IDENTIFIER, INSTANT, MILLISECONDS, UUID, WHOLE, Schema, closed, ref
 
 
@@ -105,38 +104,39 @@ def _problems() -> Schema:
     facts["state"] = {"enum": [*(str(state) for state in State), "none"]}
     facts["resets_at"] = dict(INSTANT)
     members: Schema = {
-        "type": {"type": "string", "format": "uri"},
+        "type": {"anyOf": [ref("ProblemType"), {"type": "string", "pattern": "/problems/[a-z-]+$"}]},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "Indonesian or English. Never holds a NIK or a claim."},
         "instance": {"type": "string", "pattern": "^urn:uuid:"},
         "retryable": {"type": "boolean", "description": "The very same question, asked later, may be answered."},
-        "billed": {"enum": [False, None], "description": "`null`: not known. Ask again with the same Idempotency-Key."},
+        "billed": {
+            "type": ["boolean", "null"],
+            "description": "`false`; `null`: not known, ask again with the same Idempotency-Key.",
+        },
         "id": {**UUID, "description": "For an identified caller."},
         "nonce": {**DIGEST, "description": "For an identified caller."},
         "entry": {**DIGEST, "description": "For an identified caller: a refusal is sealed as an answer is."},
         "ref": {**IDENTIFIER, "description": "In a batch."},
     }
+    types = {
+        f"{ISSUER}/problems/{cause.value}": f"{told.status}: {told.title['en']}" for cause, told in PROBLEMS.items()
+    }
     required = ["type", "title", "status", "detail", "instance", "retryable", "billed"]
-    each = [
-        {
-            "title": cause.value,
-            "properties": {
-                "type": {"pattern": f"/problems/{re.escape(cause.value)}$".replace(r"\-", "-")},
-                "status": {"const": problem.status},
-                "retryable": {"const": problem.retryable},
-            },
-        }
-        for cause, problem in PROBLEMS.items()
-    ]
     return {
         "Problem": {
             "type": "object",
-            "description": "RFC 9457. The last part of `type` is the slug: one for every cause.",
+            "description": "RFC 9457. `type` decides; the members past the standard ones are those of its cause.",
             "properties": {**members, **facts},
             "required": required,
-            "unevaluatedProperties": False,
-            "oneOf": each,
+            "additionalProperties": False,
+        },
+        "ProblemType": {
+            "type": "string",
+            "description": "One for every cause there is today; a later version may know more.",
+            "enum": list(types),
+            "x-enum-varnames": [cause.name for cause in PROBLEMS],
+            "x-enumDescriptions": types,
         },
         "ProblemSlug": {"enum": [cause.value for cause in Cause]},
         "ProblemPage": closed(

@@ -52,9 +52,10 @@ def test_openid_client_verifies_and_revokes(installed: Path, which: str, request
     assert found["after"] == 401, "what was given up is worth nothing"
 
 
-def test_the_lock_names_no_host() -> None:
+@pytest.mark.parametrize("lock", sorted(HERE.parent.glob("*/package-lock.json")), ids=lambda lock: lock.parent.name)
+def test_the_lock_names_no_host(lock: Path) -> None:
     """Packages come from whatever registry a machine uses; their hashes are pinned."""
-    text = (HERE / "package-lock.json").read_text()
+    text = lock.read_text()
     assert "://" not in text
     packages = json.loads(text)["packages"]
     assert all(one.get("integrity", "").startswith("sha512-") for name, one in packages.items() if name)

@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 import jsonschema_rs
+import openapi_spec_validator
 import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
-from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from gateway.app import build
 from gateway.cli.demonstration import Demonstration
@@ -63,10 +63,17 @@ def test_it_is_the_one_in_the_repository() -> None:
 
 
 def test_it_is_openapi() -> None:
-    """It holds against the schema of OpenAPI 3.1, and every schema in it is a JSON Schema of 2020-12."""
-    jsonschema_rs.Draft202012Validator(OPENAPI_31).validate(json.loads(openapi.text()))
+    """It holds against OpenAPI 3.1 by another's reading, no operation's id is there twice, every schema is one of 2020-12."""
+    openapi_spec_validator.validate(json.loads(openapi.text()))
     for schema in DOCUMENT["components"]["schemas"].values():
         jsonschema_rs.meta.validate(schema)
+
+
+def test_a_gateway_tells_it_of_itself() -> None:
+    """Under another issuer every URL in it is that gateway's: types of problems, the token endpoint, examples."""
+    text = openapi.text("https://nik.other.example")
+    assert openapi.ISSUER not in text
+    assert text.count("https://nik.other.example") == openapi.text().count(openapi.ISSUER)
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -74,7 +81,7 @@ def test_every_reference_leads_somewhere() -> None:
     used = set(re.findall(r'"\$ref": "#/components/([^"]+)"', openapi.text()))
     held = {
         f"{kind}/{name}"
-        for kind in ("schemas", "examples", "headers", "parameters")
+        for kind in ("schemas", "examples", "headers", "parameters", "responses")
         for name in DOCUMENT["components"][kind]
     }
     assert used <= held
@@ -107,21 +114,29 @@ def _allowed(application: Litestar, path: str) -> set[str]:
     return set(refused.headers["allow"].split(", "))
 
 
-def test_every_cause_has_its_status() -> None:
-    """The problem schema knows every slug, with the status and `retryable` of the table."""
-    branches = {
-        branch["title"]: branch["properties"] for branch in DOCUMENT["components"]["schemas"]["Problem"]["oneOf"]
+def test_every_cause_has_its_type() -> None:
+    """There is one object for problems; its type knows every slug, says the status of each, and each has an example."""
+    schemas = DOCUMENT["components"]["schemas"]
+    slugs = [cause.value for cause in Cause]
+    assert [known.rpartition("/")[2] for known in schemas["ProblemType"]["enum"]] == slugs
+    assert [int(told[:3]) for told in schemas["ProblemType"]["x-enumDescriptions"].values()] == [
+        PROBLEMS[cause].status for cause in Cause
+    ]
+    assert schemas["ProblemSlug"]["enum"] == slugs
+    told = {
+        name: int(status)
+        for operations in DOCUMENT["paths"].values()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        if (component := response.get("$ref", "").rpartition("/")[2])
+        for name in DOCUMENT["components"]["responses"][component]["content"]["application/problem+json"]["examples"]
     }
-    assert branches.keys() == {cause.value for cause in Cause}
-    assert {slug: branch["status"]["const"] for slug, branch in branches.items()} == {
-        cause.value: problem.status for cause, problem in PROBLEMS.items()
-    }
-    assert DOCUMENT["components"]["schemas"]["ProblemSlug"]["enum"] == [cause.value for cause in Cause]
+    assert told == {cause.value: PROBLEMS[cause].status for cause in Cause}
 
 
 def test_examples_fit_their_schemas() -> None:
     """Every example is an instance of the schema beside it."""
-    shown = list(_media(DOCUMENT["paths"]))
+    shown = list(_media({"paths": DOCUMENT["paths"], "responses": DOCUMENT["components"]["responses"]}))
     assert len(shown) > 40
     for schema, example in shown:
         _validator(schema).validate(example)
