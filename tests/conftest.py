@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -28,6 +29,22 @@ MakeDatabase = Callable[[], str]
 # A machine that others use as well makes single examples slow; what counts is that the suite ends in time.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--shuffle SEED` runs the files, and the tests of each, in an order that the seed makes."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in an order that this seed makes")
+
+
+@pytest.hookimpl(tryfirst=True)  # what shares a server is brought together again afterwards
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Shuffle when told to: no test may need another one to have run before it."""
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        chance = random.Random(seed)  # noqa: S311  an order is no secret
+        place = {path: chance.random() for path in sorted({item.path for item in items})}
+        chance.shuffle(items)
+        items.sort(key=lambda item: place[item.path])
 
 
 def pytest_configure(config: pytest.Config) -> None:

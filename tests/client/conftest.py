@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
 
 from gateway_peer import Peer
+from new_keys import make_key
 
 from gateway.client import Patience
 from gateway.clock import SECOND, SystemClock
@@ -29,17 +29,6 @@ class MovedClock:
 
     def now(self) -> int:
         return SystemClock().now() + int(self.ahead * SECOND)
-
-
-def make_key(alg: str, kid: str = "key-1") -> dict[str, str]:
-    """A new private JWK."""
-    key = {
-        "ES256": lambda: ECKey.generate_key("P-256"),
-        "PS256": lambda: RSAKey.generate_key(2048),
-        "EdDSA": lambda: OKPKey.generate_key("Ed25519"),
-        "Ed25519": lambda: OKPKey.generate_key("Ed25519"),
-    }[alg]()
-    return {**key.as_dict(private=True), "kid": kid, "alg": alg}
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from authlib.oauth2 import ClientAuth
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion, PrivateKeyJWT
-from conftest import make_key
 from gateway_peer import opened, unb64
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey, import_key
+from new_keys import make_key
 
 from gateway.client import ProfileFault
 from gateway.client.keys import PrivateKey

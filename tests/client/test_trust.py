@@ -12,13 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_peer import Reply, problem
 
 from gateway.client import Answer, CredentialRefused, Distrusted, GatewayClient, Patience, ProfileFault, Unreachable
-from gateway.client.answer_keys import AGAIN, KEPT, read_keys, resource_metadata_url
+from gateway.client.answer_keys import read_keys, resource_metadata_url
 from gateway.client.signature import signed
 from gateway.client.steps import Reply as Got
 from gateway.client.steps import Send
-from gateway.clock import SECOND
+from gateway.clock import HOUR, SECOND
 
 ONCE = Patience(attempts=1)
+AGAIN, KEPT = 10 * SECOND, HOUR  # how soon keys are fetched again for a new kid, and how long they serve
 METADATA, KEYS, VERIFY = "/.well-known/oauth-protected-resource/v1", "/keys", "/v1/verifications"
 SENT = Send("POST", "https://gateway.example/v1/verifications", {"Content-Digest": "sha-256=:YQ==:"}, b"{}")
 COVERED = '("@status" "content-digest" "@method";req "@target-uri";req "content-digest";req)'

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +78,9 @@ class Gateway:
         jwk = json.loads((self.directory / "partners" / client_id / "key.jwk").read_text())
         return Partner(self.issuer, client_id, jwk, self.http)
 
-    def resident(self) -> Resident:
-        """An active resident about whom no other test asks."""
-        return next(self._unused)
+    def resident(self, fits: Callable[[Resident], bool] = bool) -> Resident:
+        """An active resident about whom no other test asks, and whose claims fit."""
+        return next(one for one in self._unused if fits(one["claims"]))
 
     def of_reason(self, reason: str) -> Resident:
         """The resident that shows a reason; never guess wrongly about them."""

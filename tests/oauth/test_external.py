@@ -17,9 +17,14 @@ from gateway.keyring import Job, SigningKey
 from gateway.keyring import file as key_files
 from gateway.oauth.access_token import AccessTokens, Confirmation, TokenClaims
 from gateway.oauth.client import Client
-from gateway.oauth.external import AGAIN, REFRESH, STALE, External, ExternalTokens, Unreachable, metadata_url
+from gateway.oauth.external import External, ExternalTokens, Unreachable, metadata_url
 
 RESOURCE = f"{BASE}/v1"
+REFRESH, STALE, AGAIN = (
+    300 * SECOND,
+    3600 * SECOND,
+    10 * SECOND,
+)  # keys are renewed, serve without renewal, asked for again
 EC = Holder("EC")
 BANK = Client("bank-1", "bank", "private_key_jwt", {}, frozenset({"nik.verify"}))
 AUDITOR = Client("auditor", "dukcapil", "private_key_jwt", {}, frozenset({"audit.read"}))

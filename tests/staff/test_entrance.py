@@ -11,9 +11,10 @@ from sqlalchemy import select, update
 
 from gateway.clock import DAY, HOUR, SECOND
 from gateway.errors import Cause
-from gateway.staff.session import IDLE, WHOLE
 from gateway.store.tables import ceremonies, invitations, members, sessions
 from gateway.verification.entrance import csrf_of, digest
+
+IDLE, WHOLE = 30 * 60 * SECOND, 8 * HOUR  # what a session lasts unused, and at most
 
 
 def change(console: Console, table: Any, **values: Any) -> None:
