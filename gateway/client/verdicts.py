@@ -24,8 +24,12 @@ _ASSERTION = (  # words of the error description, in the order in which they dec
     ("aud", "audience", "the assertion's aud must be the issuer, as a string: set `issuer` to what the metadata say"),
     ("expired", "token", "set this machine's clock by NTP: the assertion is too old when it arrives"),
     ("ahead", "token", "set this machine's clock by NTP: it runs ahead of the gateway's"),
-    ("kid", "token", "have the public part of this key registered, with the same kid, or use the key that is"),
-    ("signature", "token", "the key under this kid is another one than was registered: use the registered key"),
+    (
+        "kid",
+        "token",
+        "check `client_id`, and that the public part of this very key is registered with the same kid; else the client is "
+        "suspended: ask the gateway's operator",
+    ),
     ("", "token", "check that `client_id` is the registered one and that this key belongs to it"),
 )
 

@@ -40,36 +40,36 @@ class AssertionFault(GatewayError):
     """The assertion is refused (`invalid_client`); the text says why."""
 
 
-def subject(assertion: str) -> str:
-    """The client that an assertion claims to be from, before anything is verified. Raises AssertionFault."""
-    try:
-        return _decode(take_apart(assertion)[0].payload).sub
-    except JoseFault as fault:
-        raise AssertionFault(str(fault)) from fault
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
-        msg = "the assertion needs iss, sub, jti (text), aud and exp (number)"
-        raise AssertionFault(msg) from fault
+class UnprovenFault(AssertionFault):
+    """No key of the client is known to have made it. The text tells what is registered: for the operator alone."""
 
 
-def verify(assertion: str, client: Client, issuer: str, now: int) -> Proof:
-    """The key that made `assertion`, and the single use that it stands for. Raises AssertionFault."""
+def parse(assertion: str) -> tuple[Jws, AssertionClaims]:
+    """What an assertion says, before anything is verified. Raises AssertionFault, whose text depends on no client."""
     try:
         jws, _ = take_apart(assertion)
         if jws.header.get("typ") not in _TYPES:
             msg = "typ must be absent, JWT or client-authentication+jwt"
             raise AssertionFault(msg)
-        kid = jws.header.get("kid")
-        candidates = [key for name, key in client.keys.items() if kid is None or name == kid]
-        if not candidates:
-            msg = "no key of this client has this kid"
-            raise AssertionFault(msg)
-        key = _verify_with_any(jws, candidates)
-        claims = _decode(jws.payload)
+        return jws, _decode(jws.payload)
     except JoseFault as fault:
         raise AssertionFault(str(fault)) from fault
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
         msg = "the assertion needs iss, sub, jti (text), aud and exp (number)"
         raise AssertionFault(msg) from fault
+
+
+def verify(jws: Jws, claims: AssertionClaims, client: Client, issuer: str, now: int) -> Proof:
+    """The key that made an assertion, and the single use that it stands for. Raises UnprovenFault, AssertionFault."""
+    kid = jws.header.get("kid")
+    candidates = [key for name, key in client.keys.items() if kid is None or name == kid]
+    if not candidates:
+        msg = "no key of this client has this kid"
+        raise UnprovenFault(msg)
+    try:
+        key = _verify_with_any(jws, candidates)
+    except JoseFault as fault:
+        raise UnprovenFault(str(fault)) from fault
     if claims.iss != client.client_id or claims.sub != client.client_id:
         msg = "iss and sub must both be the client_id"
         raise AssertionFault(msg)

@@ -75,7 +75,7 @@ class Introspections:
         """Decide a request: its `token` has the claims of a token of this issuer that is not over, None for any other."""
         request = ClientRequest(form, [], client, certificate)
         status, body = self._server.create_endpoint_response("introspection", request)
-        return Grant(status, body, tuple(request.proofs), request.token)
+        return Grant(status, body, tuple(request.proofs), request.token, request.reason)
 
     def sign(self, document: Mapping[str, Any], resource_server: str) -> bytes:
         """The response of RFC 9701 §5: the document for this resource server alone, with neither `sub` nor `exp` of its own."""

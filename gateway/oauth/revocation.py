@@ -71,4 +71,4 @@ class Revocations:
         """Decide a request: its `token`, when there is one, is to be revoked in the seal that uses up its `proofs`."""
         request = ClientRequest(form, [], client, certificate)
         status, body = self._server.create_endpoint_response("revocation", request)
-        return Grant(status, body, tuple(request.proofs), request.token)
+        return Grant(status, body, tuple(request.proofs), request.token, request.reason)

@@ -36,7 +36,8 @@ AUTH_METHODS = ["private_key_jwt", *mtls.METHODS]
 """How clients authenticate, at every endpoint of the authorization server."""
 _details = msgspec.json.Decoder(list[Details])
 _ASSERTION = frozenset({"client_assertion", "client_assertion_type"})
-# One text for every cause, so that nobody learns who is registered and by which name.
+# One text for every cause until a key or a certificate is proven, so that nobody learns who is registered or suspended.
+_UNPROVEN = "no such client, or it is suspended, or none of its keys (kid, alg) made this assertion"
 _NOT_ITS_OWN = (
     "no such client, or this certificate is not its own: it must be the registered one (self_signed_tls_client_auth), or "
     "bear exactly the registered name and come from an authority of this gateway (tls_client_auth), and be in its term"
@@ -65,13 +66,15 @@ class InvalidAuthorizationDetailsError(OAuth2Error):  # type: ignore[misc]  # au
 class Grant:
     """What the endpoint decided: the response, and what must be sealed before it is sent (`proofs`, `token`).
 
-    `token` is None when the response is an error, which is sent as it is.
+    `token` is None when the response is an error, which is sent as it is. `reason`: why a client was not believed, for the
+    operator alone.
     """
 
     status: int
     body: Mapping[str, Any]
     proofs: tuple[ProofId, ...] = ()
     token: TokenClaims | None = None
+    reason: str = ""
 
 
 class _Registered(ClientMixin):  # type: ignore[misc]  # authlib is untyped
@@ -90,7 +93,7 @@ class _Registered(ClientMixin):  # type: ignore[misc]  # authlib is untyped
 class ClientRequest(OAuth2Request):  # type: ignore[misc]
     """One request of a client on its way through authlib, with what the rules need and what they find.
 
-    `proofs` and `key` (the thumbprint of the key that made the assertion) are found by authentication.
+    `proofs`, `key` (the thumbprint of the key that made the assertion) and `reason` are found by authentication.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class ClientRequest(OAuth2Request):  # type: ignore[misc]
         self.agreed: Mapping[str, AbstractSet[str]] | None = None
         self.proofs: list[ProofId] = []
         self.key = ""
+        self.reason = ""
         self.token: TokenClaims | None = None
 
 
@@ -164,13 +168,13 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         request = ClientRequest(form, dpop, client, certificate)
         request.agreed = agreed
         status, body = self.create_token_response(request)
-        return Grant(status, body, tuple(request.proofs), request.token)
+        return Grant(status, body, tuple(request.proofs), request.token, request.reason)
 
     @staticmethod
     def claimed_client(form: Mapping[str, str]) -> str:
         """The client that a request claims to be from, unverified; empty when it claims none that could be."""
         try:
-            return assertion.subject(form.get("client_assertion", ""))
+            return assertion.parse(form.get("client_assertion", ""))[1].sub
         except assertion.AssertionFault:
             return form.get("client_id", "")
 
@@ -209,14 +213,16 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
                 description=f"client_assertion with client_assertion_type {assertion.TYPE} is needed, "
                 "or client_id with a TLS client certificate"
             )
-        if request.registered is None:
-            raise InvalidClientError(
-                description="no such client, or it is suspended, or its key did not make this assertion"
-            )
-        if form.get("client_id", request.registered.client_id) != request.registered.client_id:
-            raise InvalidClientError(description="client_id is not the subject of the assertion")
         try:
-            proof = assertion.verify(form["client_assertion"], request.registered, self._issuer, self._clock.now())
+            jws, claims = assertion.parse(form["client_assertion"])
+            if form.get("client_id", claims.sub) != claims.sub:
+                raise InvalidClientError(description="client_id is not the subject of the assertion")
+            if request.registered is None:
+                raise assertion.UnprovenFault
+            proof = assertion.verify(jws, claims, request.registered, self._issuer, self._clock.now())
+        except assertion.UnprovenFault as fault:
+            request.reason = str(fault)
+            raise InvalidClientError(description=_UNPROVEN) from fault
         except assertion.AssertionFault as fault:
             raise InvalidClientError(description=str(fault)) from fault
         request.proofs.append(proof.id)
@@ -245,6 +251,7 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         try:
             mtls.authenticate(certificate, method, client.name, client.certificates.keys(), self._authorities, now)
         except CertificateFault as fault:
+            request.reason = str(fault)
             raise InvalidClientError(description=_NOT_ITS_OWN) from fault
         kid = client.certificates.get(certificate.thumbprint, "")
         if client.expiries.get(kid, now + 1) <= now:

@@ -122,6 +122,9 @@ class OAuthCall(ABC):
             standing = await rooms.directory.standing(claimed) if claimed else None
             grant = self._decide(form, headers, standing, certificate)
             if grant.body.get("error") == "invalid_client" and rooms.directory.doubt(claimed or ""):
+                suspended = standing is not None and standing.validity.suspended
+                reason = "it is suspended" if suspended else grant.reason or grant.body["error_description"]
+                _log.info("a client did not authenticate", client=claimed, reason=reason)
                 continue
             if grant.status != _OK or standing is None:
                 return self._error(grant.status, grant.body)

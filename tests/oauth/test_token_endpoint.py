@@ -110,9 +110,31 @@ def test_every_rule_has_its_error(fields: dict[str, Any], error: str) -> None:
     assert refused(ask(**fields)) == error
 
 
-def test_an_unknown_client_is_told_what_a_wrong_key_is() -> None:
-    """`invalid_client`, so that nobody learns who is registered."""
-    assert refused(ask(client=None)) == "invalid_client"
+THIEF = Holder("EC", "thief")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"client_assertion": THIEF.assertion("bank-1")},
+        {"client_assertion": THIEF.assertion("bank-1", {"kid": EC.kid})},
+        {"client_assertion": THIEF.assertion("bank-1", {"kid": ...})},
+        {"client_assertion": Holder("RSA", "thief").assertion("bank-1", {"kid": EC.kid})},
+        {"client_assertion": THIEF.assertion("bank-1", {"kid": EC.kid}, aud="https://other.example")},
+        {"client_assertion": THIEF.assertion("bank-1", {"kid": EC.kid}, exp=1)},
+        {"client_assertion": THIEF.assertion("bank-1", {"typ": "at+jwt"})},
+        {"client_assertion": THIEF.assertion("bank-1", exp="soon")},
+        {"client_assertion": THIEF.assertion("bank-1"), "client_id": "tax-1"},
+        {"client_assertion": THIEF.assertion("bank-1"), "client_id": "bank-1", "scope": "everything"},
+        {"client_assertion": "a.b.c"},
+        {"client_assertion_type": ...},
+    ],
+)
+def test_nobody_learns_who_is_registered_or_suspended(fields: dict[str, Any]) -> None:
+    """Without a key of the client every word of the refusal is the same, whether there is such a client or not."""
+    known, unknown = ask(**fields), ask(client=None, **fields)
+    assert (known.status, known.body) == (unknown.status, unknown.body)
+    assert refused(known) == "invalid_client"
 
 
 @pytest.mark.parametrize("dpop", [[], ["x"], proof() * 2, [DPOP.proof()], [DPOP.proof(htu=BASE + PATH, htm="GET")]])

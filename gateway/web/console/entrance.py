@@ -66,7 +66,6 @@ class Doorway:
         }
 
     async def _login(self, visit: Visit) -> Response[bytes]:
-        await self._gate.knock(visit)
         query = visit.query()
         return html(
             visit,
@@ -78,7 +77,6 @@ class Doorway:
         )
 
     async def _enrol(self, visit: Visit) -> Response[bytes]:
-        await self._gate.knock(visit)
         return html(visit, "enrol.html")
 
     def _stranger(self, step: Callable[[Visit, Said], Awaitable[Response[bytes]]]) -> Made:
@@ -86,7 +84,6 @@ class Doorway:
 
         async def made(visit: Visit) -> Response[bytes]:
             try:
-                await self._gate.knock(visit)
                 self._gate.require_own(visit, None)
                 said = await _said(visit)
                 try:
@@ -95,7 +92,7 @@ class Doorway:
                     await self._rooms.door.count_failure(visit.address)
                     raise
             except Refused as refused:
-                return self._told(visit, refused)
+                return self.told(visit, refused)
 
         return made
 
@@ -112,13 +109,14 @@ class Doorway:
                     return answer(encode(turned.document), "application/problem+json", turned.status)
                 return await step(visit, await _said(visit))
             except LoggedOut:
-                return self._told(visit, Refused(Cause.INVALID_TOKEN))
+                return self.told(visit, Refused(Cause.INVALID_TOKEN))
             except Refused as refused:
-                return self._told(visit, refused)
+                return self.told(visit, refused)
 
         return made
 
-    def _told(self, visit: Visit, refused: Refused) -> Response[bytes]:
+    def told(self, visit: Visit, refused: Refused) -> Response[bytes]:
+        """A refusal as JSON, for the script that began a ceremony."""
         status, document = self._rooms.problems(refused.refusal, visit.words.language, visit.id)
         return answer(encode(document), "application/problem+json", status, more=told_of(document))
 

@@ -8,7 +8,8 @@ from gateway.errors import Cause, Refusal, Refused
 from gateway.verification.entrance import Entrance
 from gateway.web.console.desk import Desk, scope_of
 from gateway.web.console.page import Page
-from gateway.web.console.session import COOKIE, Visit, cookies_of, require_own
+from gateway.web.console.session import COOKIE, Visit, require_own
+from gateway.web.cookies import cookie
 from gateway.web.rooms import Rooms
 
 
@@ -30,12 +31,11 @@ class Gate:
 
     async def enter(self, visit: Visit) -> Visit:
         """The visit with its session. Raises LoggedOut, Refused."""
-        await self.knock(visit)
-        cookie = cookies_of(visit.request).get(COOKIE, "")
-        if not cookie:
+        held = cookie(visit.request.scope["headers"], COOKIE)
+        if not held:
             raise LoggedOut
         try:
-            session = await self.entrance.session(cookie)
+            session = await self.entrance.session(held)
         except Refused as refused:
             if refused.refusal.cause != Cause.INVALID_TOKEN:
                 raise

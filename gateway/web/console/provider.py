@@ -8,7 +8,8 @@ from litestar.datastructures import Cookie
 from gateway.errors import Refused
 from gateway.web.console.answers import go, html
 from gateway.web.console.gate import Gate
-from gateway.web.console.session import LOGIN, Visit, cookies_of, safe_next, session_cookie
+from gateway.web.console.session import LOGIN, Visit, safe_next, session_cookie
+from gateway.web.cookies import cookie
 from gateway.web.rooms import Rooms
 
 COOKIE = "__Host-provider"
@@ -23,7 +24,6 @@ class ByProvider:
 
     async def leave(self, visit: Visit) -> Response[bytes]:
         """To the provider; back to the login when there is none, or it does not answer."""
-        await self._gate.knock(visit)
         try:
             departure = await self._gate.entrance.begin_external(safe_next(visit.query().get("next", "")))
         except Refused:
@@ -32,8 +32,7 @@ class ByProvider:
 
     async def arrive(self, visit: Visit) -> Response[bytes]:
         """Let in whom the provider names. A page of ours leads on, for the session's cookie goes along from our site alone."""
-        await self._gate.knock(visit)
-        given = cookies_of(visit.request).get(COOKIE, "")
+        given = cookie(visit.request.scope["headers"], COOKIE)
         try:
             admission = await self._gate.entrance.finish_external(visit.query(), given, visit.address)
         except Refused:

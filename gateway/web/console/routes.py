@@ -32,6 +32,7 @@ _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 Answer = Callable[[Visit], Awaitable[Response[bytes]]]
 Served = Callable[[Asked, Answer], Awaitable[Response[bytes]]]
+Told = Callable[[Visit, Refused], Response[bytes]]
 
 
 def console_routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers, as `web.routes`
@@ -40,17 +41,18 @@ def console_routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small ha
     screen = Screen(rooms, gate)
     doorway = Doorway(rooms, gate, screen)
 
-    async def served(request: Asked, making: Answer) -> Response[bytes]:
+    async def served(request: Asked, making: Answer, told: Told = screen.problem) -> Response[bytes]:
         visit = visit_of(request, rooms, uuid7(rooms.clock.now(), rooms.entropy))
-        chosen = preference(visit) if request.method == "GET" else None
-        if chosen is not None:
-            return go(visit, chosen[0], (chosen[1],))
         try:
+            await gate.knock(visit)
+            chosen = preference(visit) if request.method == "GET" else None
+            if chosen is not None:
+                return go(visit, chosen[0], (chosen[1],))
             return await making(visit)
         except Refused as refused:
-            return screen.problem(visit, refused)
+            return told(visit, refused)
         except StoreUnavailable:
-            return screen.problem(visit, Refused(Cause.LEDGER_UNAVAILABLE, retry_after=1))
+            return told(visit, Refused(Cause.LEDGER_UNAVAILABLE, retry_after=1))
 
     def page_route(page: Page) -> list[Any]:
         async def show(visit: Visit) -> Response[bytes]:
@@ -92,7 +94,8 @@ def console_routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small ha
 
     made = [handler for page in PAGES for handler in page_route(page)]
     made += [_handler(get, path, served, told) for path, told in doorway.pages.items()]
-    made += [_handler(post, path, served, told) for path, told in doorway.ceremonies.items()]
+    step = partial(served, told=doorway.told)
+    made += [_handler(post, path, step, told) for path, told in doorway.ceremonies.items()]
     made.append(static)
     anything = partial(route, http_method=list(_METHODS))
     return [*made, *_others(made, served, screen), _handler(anything, "/console/{rest:path}", served, screen.unknown)]

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -17,6 +16,7 @@ from litestar.datastructures import Cookie
 from gateway.errors import Cause, Refused
 from gateway.verification.entrance import Session
 from gateway.web.console.words import Words
+from gateway.web.cookies import cookie
 from gateway.web.exchange import peer, read_body
 from gateway.web.headers import address, language, parse_headers
 from gateway.web.problems import LANGUAGES
@@ -68,10 +68,9 @@ class Visit:
 def visit_of(request: Asked, rooms: Rooms, id: str) -> Visit:
     """What a request tells of itself before anybody looks at its session."""
     headers = parse_headers(request.scope["headers"])
-    cookies = cookies_of(request)
-    tongue = cookies.get("console_lang", "")
+    tongue = cookie(request.scope["headers"], "console_lang")
     words = Words(tongue if tongue in LANGUAGES else language(headers.accept_language))
-    theme = cookies.get("console_theme", "")
+    theme = cookie(request.scope["headers"], "console_theme")
     return Visit(
         request,
         words,
@@ -80,14 +79,6 @@ def visit_of(request: Asked, rooms: Rooms, id: str) -> Visit:
         id,
         issuer=rooms.issuer,
     )
-
-
-def cookies_of(request: Asked) -> dict[str, str]:
-    """The cookies of a request; none when they cannot be read."""
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(request.headers.get("cookie", "")).items()}
-    except CookieError:
-        return {}
 
 
 def require_own(visit: Visit, origin: str, token: str | None) -> None:
