@@ -27,8 +27,7 @@ _ASSERTION = (  # words of the error description, in the order in which they dec
     (
         "kid",
         "token",
-        "check `client_id`, and that the public part of this very key is registered with the same kid; else the client is "
-        "suspended: ask the gateway's operator",
+        "check `client_id`, and that the public part of this key is registered with the same kid; or the client is suspended",
     ),
     ("", "token", "check that `client_id` is the registered one and that this key belongs to it"),
 )

@@ -59,8 +59,11 @@ def parse(assertion: str) -> tuple[Jws, AssertionClaims]:
         raise AssertionFault(msg) from fault
 
 
-def verify(jws: Jws, claims: AssertionClaims, client: Client, issuer: str, now: int) -> Proof:
+def verify(jws: Jws, claims: AssertionClaims, client: Client | None, issuer: str, now: int) -> Proof:
     """The key that made an assertion, and the single use that it stands for. Raises UnprovenFault, AssertionFault."""
+    if client is None:
+        msg = "there is no such client"
+        raise UnprovenFault(msg)
     kid = jws.header.get("kid")
     candidates = [key for name, key in client.keys.items() if kid is None or name == kid]
     if not candidates:

@@ -217,14 +217,13 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
             jws, claims = assertion.parse(form["client_assertion"])
             if form.get("client_id", claims.sub) != claims.sub:
                 raise InvalidClientError(description="client_id is not the subject of the assertion")
-            if request.registered is None:
-                raise assertion.UnprovenFault
             proof = assertion.verify(jws, claims, request.registered, self._issuer, self._clock.now())
         except assertion.UnprovenFault as fault:
             request.reason = str(fault)
             raise InvalidClientError(description=_UNPROVEN) from fault
         except assertion.AssertionFault as fault:
             raise InvalidClientError(description=str(fault)) from fault
+        assert request.registered is not None  # noqa: S101  for the type checker: nobody makes no assertion
         request.proofs.append(proof.id)
         request.key = proof.thumbprint
         registered = _Registered(request.registered)

@@ -15,29 +15,29 @@ PROBLEM = b"application/problem+json"
 _encode = msgspec.json.Encoder().encode
 
 
-async def read_body(receive: Receive, declared: int) -> bytes:
-    """The whole body. Raises Refused(BODY_TOO_LARGE) over 1 MiB, CallerGone when the caller leaves."""
-    if declared > BODY:
-        raise Refused(Cause.BODY_TOO_LARGE, most=BODY)
+async def read_body(receive: Receive, declared: int, most: int = BODY) -> bytes:
+    """The whole body. Raises Refused(BODY_TOO_LARGE) over `most` bytes, CallerGone when the caller leaves."""
+    if declared > most:
+        raise Refused(Cause.BODY_TOO_LARGE, most=most)
     message: Any = await receive()
     if message["type"] == "http.disconnect":
         raise CallerGone
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
-        if len(body) > BODY:
-            raise Refused(Cause.BODY_TOO_LARGE, most=BODY)
+        if len(body) > most:
+            raise Refused(Cause.BODY_TOO_LARGE, most=most)
         return body
     parts, size = [body], len(body)
     while message.get("more_body"):
-        if size > BODY:
-            raise Refused(Cause.BODY_TOO_LARGE, most=BODY)
+        if size > most:
+            raise Refused(Cause.BODY_TOO_LARGE, most=most)
         message = await receive()
         if message["type"] == "http.disconnect":
             raise CallerGone
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-    if size > BODY:
-        raise Refused(Cause.BODY_TOO_LARGE, most=BODY)
+    if size > most:
+        raise Refused(Cause.BODY_TOO_LARGE, most=most)
     return b"".join(parts)
 
 

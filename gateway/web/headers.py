@@ -137,13 +137,13 @@ def request_id(headers: Headers, fallback: str) -> str:
 def check_digest(header: str, body: bytes) -> None:
     """Raises Refused(DIGEST_MISMATCH) unless `Content-Digest` (RFC 9530) fits the body.
 
-    Every sha-256 and sha-512 in it must fit, and there must be one: the signature of the answer covers the header, so a
-    digest that nobody has checked would be vouched for. Other algorithms beside them are let be.
+    Every sha-256 and sha-512 in it must fit, each may come once, and there must be one: the signature of the answer covers
+    the header, so a digest that nobody has checked would be vouched for. Other algorithms beside them are let be.
     """
     if header == f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:":
         return
     digests = _digests(header)
-    if not digests:
+    if not digests or len(dict(digests)) != len(digests):  # hashing again for every repetition would take seconds
         raise Refused(Cause.DIGEST_MISMATCH)
     for name, told in digests:
         try:

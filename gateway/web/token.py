@@ -24,6 +24,7 @@ from gateway.web.headers import Headers, address, parse_headers
 from gateway.web.rooms import Rooms
 
 FIELDS = 30
+FORM = 65_536  # bytes: an assertion has 16 KiB at most
 _OK = 200
 _log = structlog.get_logger("gateway.web")
 
@@ -111,7 +112,7 @@ class OAuthCall(ABC):
         if scope.get("method") != "POST":
             return Reply(405, {"error": "invalid_request", "error_description": "use POST"})
         await rooms.door.admit_address(origin)
-        body = await read_body(receive, headers.content_length)
+        body = await read_body(receive, headers.content_length, FORM)
         try:
             form = parse_form(headers, body)
         except FormFault as fault:

@@ -142,10 +142,11 @@ def test_a_digest_of_the_body_is_taken(header: str) -> None:
         f"xsha-256=:{SHA256}:", "x",
         f"sha-256=:{SHA256}:, sha-512=:AAAA:", f"sha-512=:{SHA256}:", f"sha-256=:AAAA:, sha-256=:{SHA256}:",
         f"SHA-256=:{SHA256}:", "sha-256=:====:", "sha-256=:A:", f'"sha-256=:{SHA256}:"', f"md5=:{SHA256}:",
+        f"sha-256=:{SHA256}:, sha-256=:{SHA256}:", ", ".join([f"sha-512=:{SHA512}:"] * 150),
     ],
 )  # fmt: skip
 def test_another_digest_is_a_mismatch(header: str) -> None:
-    """Whenever one that the gateway knows does not fit this body, or it knows none of them."""
+    """Whenever one that the gateway knows does not fit this body or comes twice, or it knows none of them."""
     with pytest.raises(Refused) as raised:
         check_digest(header, BODY)
     assert raised.value.refusal.cause is Cause.DIGEST_MISMATCH

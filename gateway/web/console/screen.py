@@ -176,12 +176,12 @@ class Screen:
         Raises LoggedOut, Turned, Refused: what somebody known is refused is sealed.
         """
         visit = await self._gate.enter(visit)
+        await self._gate.open(visit, page, roles or None)
         try:
             given = await form_of(visit)
             self._gate.require_own(visit, visit.request.headers.get("x-csrf-token", _one(given, "csrf")))
         except Refused as refused:
             raise await self.desk.refuse(visit, CONSOLE, refused.refusal) from refused
-        await self._gate.open(visit, page, roles or None)
         return visit, given
 
     async def _watched(self, visit: Visit, page: Page, action: Action) -> Told | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -15,6 +13,7 @@ from litestar.datastructures import Cookie
 
 from gateway.errors import Cause, Refused
 from gateway.verification.entrance import Session
+from gateway.web.console.multipart import parts
 from gateway.web.console.words import Words
 from gateway.web.cookies import cookie
 from gateway.web.exchange import peer, read_body
@@ -105,29 +104,13 @@ async def form_of(visit: Visit) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     try:
         pairs = (
-            parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS) if plain else _parts(kind, raw)
+            parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS) if plain else parts(kind, raw)
         )
         for name, value in pairs:
             fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
     except ValueError as fault:
         raise Refused(Cause.MALFORMED_REQUEST, members=["body"]) from fault
     return fields
-
-
-def _parts(kind: str, raw: bytes) -> list[tuple[str, str]]:
-    """(name, text) of every part of a multipart form (RFC 7578): files are texts in UTF-8. Raises ValueError."""
-    whole = BytesParser(policy=HTTP).parsebytes(b"content-type: " + kind.encode("latin-1") + b"\r\n\r\n" + raw)
-    parts = [part for part in whole.walk() if not part.is_multipart()] if whole.is_multipart() else []
-    if len(parts) > MOST_FIELDS:
-        raise ValueError(kind)
-    found = []
-    for part in parts:
-        name = part.get_param("name", header="content-disposition")
-        held = part.get_payload(decode=True)
-        if not isinstance(name, str) or not isinstance(held, bytes):
-            raise ValueError(kind)  # noqa: TRY004  the form is wrong, no type
-        found.append((name, held.decode("utf-8-sig")))
-    return found
 
 
 def session_cookie(value: str, max_age: int) -> Cookie:

@@ -389,7 +389,7 @@ def test_a_form_has_a_size(console, registrar) -> None:
         (f"csrf={token}&" + "a=b&" * 3_000, "application/x-www-form-urlencoded", 400, "malformed-request"),
         (f"csrf={token}&name=".encode() + b"\xff", "application/x-www-form-urlencoded; x", 400, "malformed-request"),
         (json.dumps({"csrf": token}), "application/json", 415, "unsupported-media-type"),
-        ("--x\r\n\r\n", "multipart/form-data; boundary=y", 403, "insufficient-scope"),
+        ("--x\r\n\r\n", "multipart/form-data; boundary=y", 400, "malformed-request"),
     ):
         ledger = Ledger(console)
         reply = registrar.ask("POST", REGISTER, {**OWN, "content-type": kind}, content=content)
