@@ -129,6 +129,7 @@ bench-large: venv-bench ## ten million entries and residents beside a hundred th
 .PHONY: docs
 docs: venv ## write the generated documents anew (docs/, openapi/)
 	@.venv/bin/nik-gateway documents
+	@.venv/bin/python tests/forged/written.py
 
 .PHONY: openapi
 openapi: venv ## write openapi/openapi.json from the code

@@ -30,6 +30,14 @@ introspection import start destruction new_log audit access_request incident sta
 KEPT = {"destruction", "new_log"}  # their private parts explain the others, and are never destroyed
 STRETCH, SELECTION = "nik-gateway-ledger-export/1", "nik-gateway-ledger-selection/1"
 DRAWS = 20_000  # a sample has no more
+LINES = {  # members of the lines of an export, by its form: of the first line, of the others
+    STRETCH: ({"format", "checkpoint", "keys", "first", "count", "left", "right"}, {"index", "leaf", "private"}),
+    SELECTION: (
+        {"format", "checkpoint", "keys", "assignment", "filters", "count", "next", "sample"},
+        {"index", "leaf", "private", "proof"},
+    ),
+}
+OPTIONAL = {"private", "sample"}
 
 
 class Fault(Exception):
@@ -142,9 +150,9 @@ class Destructions:
 
     def record(self, index, private):
         try:
-            told = json.loads(private[32:])
+            told = json.loads(private[32:].decode("utf-8"))
             kinds, before = set(told["kinds"]) - KEPT, str(told["before"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return
         for key, (_, count, last) in list(self.open.items()):
             if key[0] in kinds and last < before:
@@ -171,13 +179,13 @@ def check_database(path, marks=()):
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     database.execute("BEGIN")
     head = database.execute("SELECT size, frontier FROM ledger_head WHERE one = 1").fetchone()
-    if head is None:
+    if head is None or type(head[0]) is not int:
         raise Fault(-1, "the head is missing")
     tiles = database.execute("SELECT level, number, hashes, root FROM ledger_tiles ORDER BY level, number")
     kept = database.execute("SELECT first, hashes FROM ledger_open ORDER BY first").fetchall()
     tree, destructions, open_tile, levels = Tree(), Destructions(), [], [[]]
     marks = dict(marks)
-    reach(tree, marks)
+    broken = reach(tree, marks)
     index = 0
     for found, id, raw, private in database.execute(
         "SELECT leaf_index, id, leaf, private FROM ledger_entries ORDER BY leaf_index"
@@ -189,16 +197,16 @@ def check_database(path, marks=()):
             raise Fault(index, "id: another than in the leaf")
         check_private(index, leaf, private, destructions)
         open_tile.append(sha256(b"\0", raw))
-        if len(open_tile) == 256:
-            levels[0].append(check_tile(tiles, 0, len(levels[0]), open_tile))
-            open_tile = []
-        tree.add(sha256(b"\0", raw))
+        tree.add(open_tile[-1])
         index += 1
-        reach(tree, marks)
+        broken = broken or reach(tree, marks)
+        if len(open_tile) == 256:
+            levels[0].append(check_tile(tiles, 0, len(levels[0]), open_tile))  # names the entry, which a mark cannot
+            open_tile = []
+            if broken:
+                raise broken
     if index != head[0]:
         raise Fault(min(index, head[0]), f"the head counts {head[0]} entries, {index} are stored")
-    for size in marks:
-        raise Fault(-1, f"the log had {size} entries, it has {index} now")
     while len(levels[-1]) >= 256:
         below, level = levels[-1], len(levels)
         whole = range(len(below) // 256)
@@ -206,13 +214,19 @@ def check_database(path, marks=()):
     if tiles.fetchone():
         raise Fault(-1, "a tile is stored, but there are no such entries")
     check_open(kept, index - len(open_tile), open_tile, fits=tree.frontier() == head[1])
+    if broken:
+        raise broken
+    for size in marks:
+        raise Fault(-1, f"the log had {size} entries, it has {index} now")
     destructions.require_all()
     return tree, destructions
 
 
 def reach(tree, marks):
+    """What is wrong where the tree has come to the size of a mark; None when nothing is."""
     if tree.size in marks and marks.pop(tree.size) != tree.root():
-        raise Fault(-1, f"the first {tree.size} entries are not those of the checkpoint of that size")
+        return Fault(-1, f"the first {tree.size} entries are not those of the checkpoint of that size")
+    return None
 
 
 def check_open(kept, begun, hashes, fits):
@@ -252,11 +266,12 @@ def check_export(path, keys=()):
         try:
             told = json.loads(file.readline(), object_pairs_hook=once)
             form = told["format"]
+            known = set(told) <= LINES[form][0] <= set(told) | OPTIONAL
         except (ValueError, KeyError, TypeError, RecursionError):
-            form = None
-        if form == STRETCH:
+            known = False
+        if known and form == STRETCH:
             return check_stretch(file, told, keys)
-        if form == SELECTION:
+        if known:
             return check_selection(file, told, keys)
     raise Fault(-1, "not an export", 1)
 
@@ -268,7 +283,7 @@ def check_stretch(file, told, keys=()):
         _, size, root = checkpoint_of(told["checkpoint"], keys or told["keys"])
         first, count = told["first"], told["count"]
         left, right = [unb64(each) for each in told["left"]], [unb64(each) for each in told["right"]]
-        if type(first) is not int or type(count) is not int:
+        if type(first) is not int or type(count) is not int or first < 0 or count < 0:
             raise Fault(-1, "not an export")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Fault(-1, "not an export") from None
@@ -276,11 +291,12 @@ def check_stretch(file, told, keys=()):
     add_parts(tree, left, list(cover(0, first)))
     index = first
     for line in file:
-        found, raw, private, row = line_of(line, index)
+        found, raw, private, row = line_of(line, STRETCH, index)
         if found != index:
             raise Fault(index, f"missing; the next line is {found}")
         leaf = leaf_of(raw, index)
         if "private" in row:
+            require_kept(index, leaf, private)
             check_private(index, leaf, private, destructions)
         tree.add(sha256(b"\0", raw))
         index += 1
@@ -331,16 +347,15 @@ def check_selection(file, told, keys=()):
 
 def check_line(line, last, lots, size, root):
     """(index, private part) of a line with an entry and its path, after a line of entry `last`."""
-    index, raw, private, row = line_of(line)
+    index, raw, private, row = line_of(line, SELECTION)
     if lots is None and index <= last:
         raise Fault(index, f"out of order, or twice; the line before is of entry {last}")
     if lots is not None and index not in lots:  # goes on from the draw before
         raise Fault(index, "not drawn by this seed, or not at this place")
     leaf = leaf_of(raw, index)
-    if private is not None:
+    if "private" in row:
+        require_kept(index, leaf, private)
         check_private(index, leaf, private, Destructions())
-    elif "private" in row and leaf["kind"] in KEPT:
-        raise Fault(index, "private: of a kind that is never destroyed")
     try:
         path = [unb64(each) for each in row["proof"]]
     except (ValueError, KeyError, TypeError):
@@ -349,12 +364,17 @@ def check_line(line, last, lots, size, root):
     return index, b"" if "private" not in row else private
 
 
-def line_of(line, index=-1):
+def require_kept(index, leaf, private):
+    if private is None and leaf["kind"] in KEPT:
+        raise Fault(index, "private: of a kind that is never destroyed")
+
+
+def line_of(line, form, index=-1):
     """(index, leaf's bytes, private part or None, the whole row) of a line that holds an entry."""
     try:
         row = json.loads(line, object_pairs_hook=once)
         found, raw, private = row["index"], row["leaf"].encode("utf-8"), row.get("private")
-        if type(found) is not int or found < 0 or not set(row) <= {"index", "leaf", "private", "proof"}:
+        if type(found) is not int or found < 0 or not set(row) <= LINES[form][1]:
             raise Fault(index, "not a line of an export")
         private = None if private is None else unb64u(private)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -401,6 +421,13 @@ def add_parts(tree, roots, counts):
 # ------------------------------------------------------------------------------------------------ signatures
 
 
+def whole(text):
+    """A whole number in its one spelling."""
+    if not text.isascii() or not text.isdecimal() or str(int(text)) != text:
+        raise ValueError("not a whole number")
+    return int(text)
+
+
 def unb64(text):
     raw = base64.b64decode(text, validate=True)
     if base64.b64encode(raw).decode() != text:
@@ -421,8 +448,10 @@ def checkpoint_of(note, keys):
         text, _, lines = note.rpartition("\n\n")
         text += "\n"
         origin, size, root = text.split("\n")[:3]
-        size, root = int(size), unb64(root)
-        signatures = [line.split(" ") for line in lines.splitlines()]
+        size, root = whole(size), unb64(root)
+        if len(root) != 32 or lines[-1:] != "\n":
+            raise Fault(-1, "not a checkpoint")
+        signatures = [line.split(" ") for line in lines[:-1].split("\n")]
         known = {}
         for key in keys:
             name, id, material = key.strip().split("+", 2)
@@ -527,22 +556,37 @@ def check_receipt(text, keys, evidence=None):
     head, _, note = text.partition("\n\n")
     try:
         first, extra, index, *path = head.split("\n")
-        raw, index, path = unb64(extra[len("extra ") :]), int(index[len("index ") :]), [unb64(each) for each in path]
+        if first != "c2sp.org/tlog-proof@v1" or extra[:6] != "extra " or index[:6] != "index ":
+            raise Fault(-1, "not a receipt")
+        raw, index, path = unb64(extra[6:]), whole(index[6:]), [unb64(each) for each in path]
     except ValueError:
         raise Fault(-1, "not a receipt") from None
-    if first != "c2sp.org/tlog-proof@v1" or not extra.startswith("extra "):
-        raise Fault(-1, "not a receipt")
     _, size, root = checkpoint_of(note, keys)
     leaf = leaf_of(raw, index)
     climb(index, size, sha256(b"\0", raw), path, root)
     if evidence is not None:
-        answer = {name: value for name, value in evidence["answer"].items() if name != "entry"}
-        nonce = base64.urlsafe_b64decode(answer["nonce"] + "=")
-        if answer["id"] != leaf["id"] or b64u(sha256(jcs(answer))) != leaf["answer"]:
-            raise Fault(index, "another answer than the one that was sealed")
-        if b64u(sha256(nonce, jcs(evidence["request"]))) != leaf["request"]:
-            raise Fault(index, "another question than the one that was asked")
+        check_evidence(evidence, leaf, index, b64u(sha256(b"\0", raw)))
     return leaf, index, size
+
+
+def check_evidence(evidence, leaf, index, entry):
+    """The question and the answer that somebody kept are those of the leaf; `entry` is the leaf's hash."""
+    try:
+        answer = {name: value for name, value in evidence["answer"].items() if name != "entry"}
+        nonce = unb64u(answer["nonce"])
+        told, asked = jcs(answer), jcs(evidence["request"])
+        if not set(evidence) <= {"request", "answer", "nonce", "entry"} or len(nonce) != 32:
+            raise Fault(index, "not evidence of a question and its answer")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Fault(index, "not evidence of a question and its answer") from None
+    if answer.get("id") != leaf["id"] or b64u(sha256(told)) != leaf["answer"]:
+        raise Fault(index, "another answer than the one that was sealed")
+    if b64u(sha256(nonce, asked)) != leaf["request"]:
+        raise Fault(index, "another question than the one that was asked")
+    if any(each.get("entry", entry) != entry for each in (evidence, evidence["answer"])):
+        raise Fault(index, "the evidence names another entry")
+    if evidence.get("nonce", answer["nonce"]) != answer["nonce"]:
+        raise Fault(index, "the evidence names another nonce than the answer")
 
 
 def summary(tree, destructions):
@@ -553,7 +597,7 @@ def summary(tree, destructions):
 
 
 def read(path):
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8", newline="") as file:  # to the byte: no other line ends
         return file.read()
 
 
@@ -577,10 +621,12 @@ def main(arguments=None):
     )
     parser.add_argument("--evidence", help="JSON with question and answer, as `verify --evidence` keeps them")
     told = parser.parse_args(arguments)
+    if (told.checkpoint and told.what != "sqlite") or (told.evidence and told.what != "receipt"):
+        parser.error("--checkpoint goes with `sqlite`, --evidence with `receipt`")  # never ignored in silence
     try:
         keys = keys_of(told.key)
         if told.what == "receipt":
-            evidence = json.loads(read(told.evidence)) if told.evidence else None
+            evidence = json.loads(read(told.evidence), object_pairs_hook=once) if told.evidence else None
             leaf, index, size = check_receipt(read(told.file), keys, evidence)
             what = ", of this question and answer" if evidence else ""
             print(f"proven: entry {index} of {size}, sealed {leaf['at']}{what}")
@@ -598,7 +644,7 @@ def main(arguments=None):
     except Fault as fault:
         print(f"NOT SOUND: {fault}")
         return 1
-    except (OSError, sqlite3.Error, ValueError, KeyError) as fault:
+    except (OSError, sqlite3.Error, ValueError, KeyError, RecursionError) as fault:
         print(f"could not be checked: {fault}", file=sys.stderr)
         return 2
     return 0

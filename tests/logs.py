@@ -78,10 +78,10 @@ class Log:
         with self.reader.stored() as stored:
             return sweep(stored.head, stored.pages, stored.tiles, stored.kept, marks=marks)
 
-    def verdict(self) -> int | None:
+    def verdict(self, marks: dict[int, bytes] | None = None) -> int | None:
         """The index of the first entry that does not fit; None when all is sound."""
         try:
-            self.check()
+            self.check(marks)
         except LedgerFault as fault:
             return fault.index
         return None

@@ -61,8 +61,8 @@ def check(  # noqa: PLR0913  one argument for each option
     asked, told = question or evidence, answer or evidence
     if asked is not None and told is None:
         raise click.UsageError("--question needs --answer: the nonce of the question stands in the answer")
-    document = _part(told, "answer") if told else None
     try:
+        document = _part(told, "answer") if told else None
         request = _question(asked) if asked else None
         if isinstance(document, bytes):
             raise ReceiptFault(f"{told}: not a JSON object")  # noqa: TRY301
@@ -94,7 +94,10 @@ def _lines(key: str) -> list[str]:
 
 
 def _part(path: Path, part: str) -> dict[str, Any] | bytes:
-    """The JSON object in a file, or its `part` when it is an evidence file; the bytes when it is no JSON object."""
+    """The JSON object in a file, or its `part` when it is an evidence file; the bytes when it is no JSON object.
+
+    Raises ReceiptFault where the evidence does not name the nonce and the entry that its answer does.
+    """
     raw = path.read_bytes()
     try:
         document = json.loads(raw)
@@ -103,6 +106,8 @@ def _part(path: Path, part: str) -> dict[str, Any] | bytes:
     if not isinstance(document, dict):
         return raw
     if {"request", "answer", "nonce", "entry"} <= document.keys():
+        if any(document[name] != document["answer"].get(name, document[name]) for name in ("nonce", "entry")):
+            raise ReceiptFault(f"{path}: nonce or entry is another than the answer's")
         found: dict[str, Any] = document[part]
         return found
     return document

@@ -7,7 +7,7 @@ check is written apart from the gateway's own code, from the specifications alon
 from __future__ import annotations
 
 import json
-from base64 import b64decode, urlsafe_b64decode
+from base64 import b64decode, b64encode, urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +19,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway.client.keys import b64url
 from gateway.errors import GatewayError
 
+_MEMBERS = {
+    "actor",
+    "agreement",
+    "answer",
+    "at",
+    "id",
+    "kind",
+    "private",
+    "purpose",
+    "request",
+}  # of a leaf, beside `v`
 _EXACT = 2**53  # beyond it JSON numbers are not exact everywhere (RFC 8785 §3.2.2.3)
 
 
@@ -29,7 +40,18 @@ def canonical(document: object) -> bytes:
 
 def request_digest(nonce: str, request: Mapping[str, object]) -> str:
     """The leaf's `request` member: base64url of SHA-256 over the decoded nonce and the JCS bytes of what was asked."""
-    return b64url(sha256(urlsafe_b64decode(nonce + "=" * (-len(nonce) % 4)) + canonical(request)).digest())
+    return b64url(sha256(_nonce(nonce) + canonical(request)).digest())
+
+
+def _nonce(text: str) -> bytes:
+    """Its 32 bytes, from the one spelling of them. Raises ValueError."""
+    try:
+        raw = urlsafe_b64decode(text + "=")
+    except ValueError as fault:
+        raise ReceiptFault("not a nonce") from fault
+    if len(raw) != 32 or b64url(raw) != text:  # noqa: PLR2004  see the module's head
+        raise ReceiptFault("not a nonce of 32 bytes in its one spelling")
+    return raw
 
 
 def answer_digest(answer: Mapping[str, object]) -> str:
@@ -91,7 +113,7 @@ def check_receipt(  # noqa: C901  one step after another, each with its own reas
         text, origin, size, root = _checkpoint(note)
         signed = {line[0]: time for line, time in _signatures(text, note, [*keys, *witnesses]).items()}
         wanted = {witness.partition("+")[0] for witness in witnesses}
-        told = json.loads(leaf)
+        told = _leaf(leaf)
     except (ValueError, IndexError, KeyError) as fault:
         raise fault if isinstance(fault, ReceiptFault) else ReceiptFault("not a receipt") from fault
     if origin not in signed or origin not in {key.partition("+")[0] for key in keys}:
@@ -128,7 +150,7 @@ def check_receipt(  # noqa: C901  one step after another, each with its own reas
 
 def _request_digests(nonce: str, request: Mapping[str, Any] | bytes) -> set[str]:
     if isinstance(request, bytes):
-        return {b64url(sha256(urlsafe_b64decode(nonce + "=" * (-len(nonce) % 4)) + request).digest())}
+        return {b64url(sha256(_nonce(nonce) + request).digest())}
     return {request_digest(nonce, request)}
 
 
@@ -137,18 +159,39 @@ def _parts(receipt: str) -> tuple[bytes, int, list[bytes], str]:
     first, extra, index, *hashes = head.split("\n")
     if first != "c2sp.org/tlog-proof@v1" or extra[:6] != "extra " or index[:6] != "index ":
         raise ReceiptFault("not a receipt (C2SP tlog-proof with the leaf as extra data)")
-    return (
-        b64decode(extra[6:], validate=True),
-        int(index[6:]),
-        [b64decode(each, validate=True) for each in hashes],
-        note,
-    )
+    return _b64(extra[6:]), _whole(index[6:]), [_b64(each) for each in hashes], note
+
+
+def _leaf(raw: bytes) -> dict[str, str]:
+    """The members of a leaf, whose bytes must be their RFC 8785 form. Raises ValueError."""
+    told = json.loads(raw.decode())
+    if not isinstance(told, dict) or told.keys() != _MEMBERS | {"v"} or canonical(told) != raw:
+        raise ReceiptFault("the entry is not a leaf in its one form")
+    if told["v"] is True or told["v"] != 1 or not all(isinstance(told[name], str) for name in _MEMBERS):
+        raise ReceiptFault("the entry is not a leaf of version 1")
+    return {name: told[name] for name in _MEMBERS}
+
+
+def _b64(text: str) -> bytes:
+    """The bytes of base64 in its one spelling. Raises ValueError."""
+    raw = b64decode(text, validate=True)
+    if b64encode(raw).decode() != text:
+        raise ReceiptFault("base64 in another spelling than its one")
+    return raw
+
+
+def _whole(text: str) -> int:
+    """A whole number in its one spelling. Raises ValueError."""
+    number = int(text)
+    if str(number) != text:
+        raise ReceiptFault("a number in another spelling than its one")
+    return number
 
 
 def _checkpoint(note: str) -> tuple[str, str, int, bytes]:
     text = note[: note.rindex("\n\n") + 1]
     origin, size, root, *_ = text.split("\n")
-    return text, origin, int(size), b64decode(root, validate=True)
+    return text, origin, _whole(size), _b64(root)
 
 
 def _signatures(text: str, note: str, keys: Sequence[str]) -> dict[tuple[str, str], int]:
@@ -156,14 +199,16 @@ def _signatures(text: str, note: str, keys: Sequence[str]) -> dict[tuple[str, st
     known = {}
     for key in keys:
         name, id, material = key.strip().split("+", 2)
-        raw = b64decode(material, validate=True)
+        raw = _b64(material)
         if sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != id:
             raise ReceiptFault(f"the key of {name} is damaged")
         known[name, id] = raw
     found = {}
-    for line in note[note.rindex("\n\n") + 2 :].splitlines():
+    if not note.endswith("\n"):
+        raise ReceiptFault("not a signed note")
+    for line in note[note.rindex("\n\n") + 2 : -1].split("\n"):
         dash, name, signature = line.split(" ")
-        signed = b64decode(signature, validate=True)
+        signed = _b64(signature)
         id, signed = signed[:4].hex(), signed[4:]
         if dash != "—" or (name, id) not in known:
             continue

@@ -54,9 +54,9 @@ class Signed:
 
 
 def sign(checkpoint: Checkpoint, signers: Sequence[Signer]) -> str:
-    """The signed note."""
+    """The signed note, by every signer that is not staged."""
     text = checkpoint.text.encode()
-    return checkpoint.text + "\n" + "".join(signer.line(text) for signer in signers)
+    return checkpoint.text + "\n" + "".join(signer.line(text) for signer in signers if not signer.staged)
 
 
 def verify(note: str, keys: Iterable[VerifierKey], cosigners: Iterable[VerifierKey] = ()) -> Signed:
@@ -97,7 +97,8 @@ def signers_of(keyring: Keyring, origin: str) -> list[Signer]:
     for key in keyring.signers(Job.CHECKPOINT):
         if key.alg != "Ed25519":
             raise Misconfigured([f"keys: '{key.job}' version {key.version} must be an Ed25519 key (C2SP signed-note)"])
-        found.append(Signer(VerifierKey(origin, PLAIN, b64u_decode(key.public_jwk["x"])), key.sign))
+        vkey = VerifierKey(origin, PLAIN, b64u_decode(key.public_jwk["x"]))
+        found.append(Signer(vkey, key.sign, key.staged))
     return found
 
 

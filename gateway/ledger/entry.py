@@ -61,7 +61,7 @@ KINDS: Mapping[Kind, str] = {
     Kind.CLIENT: "A client or one of its keys was registered or changed.",
     Kind.APPROVAL: "A change that widens access was proposed, rejected or withdrawn.",
     Kind.DUTY: "A duty was delivered, somebody was reminded of it, or it suspended or restored an agreement.",
-    Kind.MONEY: "A balance was topped up, an exemption given or ended, or an allowance or balance passed 80, 90 or 100 %.",
+    Kind.MONEY: "A balance was opened or topped up, an exemption given or ended, an allowance or balance passed 80, 90 or 100 %.",
     Kind.REVOCATION: "A client gave up a token of its own, or asked to give up one that was not good any more.",
     Kind.INTROSPECTION: "A resource server asked whether a token holds.",
     Kind.IMPORT: "Residents were imported into the register; the private part has counts and the file's digest.",

@@ -112,10 +112,11 @@ def _short(text: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Whoever can sign notes: its public side, and what signs bytes."""
+    """Whoever can sign notes: its public side, and what signs bytes. A staged one is known to everybody and signs nothing yet."""
 
     key: VerifierKey
     sign: Callable[[bytes], bytes]
+    staged: bool = False
 
     def line(self, text: bytes, at: int = 0) -> str:
         """The signature line over a note's text; `at` is the time of a cosignature."""

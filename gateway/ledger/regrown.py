@@ -51,9 +51,9 @@ class Tree:
         self._open = hashes[whole:]
         for at in range(0, whole, WIDTH):
             tile = hashes[at : at + WIDTH]
-            self._meet_marks(tile)
             root = next(known, None) or root_of(tile)
-            self._compare(0, len(self._roots), b"".join(tile), root)
+            self._compare(0, len(self._roots), b"".join(tile), root)  # names the entry, which a mark cannot
+            self._meet_marks(tile)
             self._roots.append(root)
             self._frontier.append_tile(root)
 
@@ -62,28 +62,27 @@ class Tree:
 
         `kept` are the hashes of the open tile; None: not looked at.
         """
-        self._meet_marks(self._open)
-        for size in self._marks:
-            raise LedgerFault(-1, f"the log had {size} entries, it has {self._frontier.size + len(self._open)} now")
         level, roots = 1, self._roots
         while self._stored is not None and len(roots) >= WIDTH:
             above = []
             for number in range(len(roots) // WIDTH):
-                whole = b"".join(roots[number * WIDTH : (number + 1) * WIDTH])
-                above.append(fold(whole))
-                self._compare(level, number, whole, above[-1])
+                below = b"".join(roots[number * WIDTH : (number + 1) * WIDTH])
+                above.append(fold(below))
+                self._compare(level, number, below, above[-1])
             level, roots = level + 1, above
         if self._stored is not None and (row := next(self._stored, None)) is not None:
             raise LedgerFault(-1, f"tile {row[0]}/{row[1]} is stored, but there are no such entries")
-        begun, whole_tiles = self._frontier.size, self._frontier
-        self._frontier = whole_tiles.copy()
-        self._frontier.append(self._open)
-        fits = bytes(self._frontier) == head.frontier
+        whole = self._frontier.copy()
+        whole.append(self._open)
+        fits = bytes(whole) == head.frontier
         if kept is not None:
-            _meet_kept(begun, self._open, kept, fits=fits)
+            _meet_kept(self._frontier.size, self._open, kept, fits=fits)
         if not fits:
             raise LedgerFault(-1, "the head's frontier is not that of the entries")
-        return self._frontier
+        self._meet_marks(self._open)
+        for size in self._marks:
+            raise LedgerFault(-1, f"the log had {size} entries, it has {whole.size} now")
+        return whole
 
     def _meet_marks(self, hashes: list[bytes]) -> None:
         """Compare with the marks that lie among these hashes, which come after the frontier's."""

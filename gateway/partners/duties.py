@@ -19,6 +19,9 @@ GRACE_MONTHS = 3
 REVIEW_MONTHS = 12
 """After how many months an impact assessment is due for review: a reminder, never a suspension."""
 
+OVERDUE = "_overdue"
+"""What the reason of a suspension has behind the name of the duty."""
+
 _WARNINGS = (7, 30)  # days before
 
 
@@ -51,7 +54,7 @@ class Duty:
     @property
     def reason(self) -> str:
         """The reason of the suspension that it ends in."""
-        return f"{self.name}_overdue"
+        return f"{self.name}{OVERDUE}"
 
     def stage(self, today: date) -> str:
         """Which reminder is due today; empty when none is. Stages follow one another, and each is told once."""

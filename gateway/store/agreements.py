@@ -73,12 +73,17 @@ def owner_of(connection: Connection, agreement: str) -> str:
     return str(found)
 
 
-def open_account(connection: Connection, agreement: str, partner: str, now: int, opening: int = 0) -> None:
-    """What an agreement has from the beginning: its owner, the instant from which duties count, and an account."""
+def open_account(connection: Connection, agreement: str, partner: str, now: int, opening: int = 0) -> bool:
+    """What an agreement has from the beginning: its owner, the instant from which duties count, and an account.
+
+    Whether the account was opened by this call, with `opening` as its balance.
+    """
     if connection.execute(select(agreements.c.id).where(agreements.c.id == agreement)).first() is None:
         put_many(connection, agreements, [(agreement, partner, now)])
-    if connection.execute(select(accounts.c.id).where(accounts.c.id == agreement)).first() is None:
-        put_many(connection, accounts, [(agreement, 0, 0, 0, 0, 0, opening)])
+    if connection.execute(select(accounts.c.id).where(accounts.c.id == agreement)).first() is not None:
+        return False
+    put_many(connection, accounts, [(agreement, 0, 0, 0, 0, 0, opening)])
+    return True
 
 
 def register_partner(books: Books, act: Act) -> Deed:

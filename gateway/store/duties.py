@@ -17,7 +17,7 @@ from gateway.errors import Cause, Refused
 from gateway.ledger.entry import Kind
 from gateway.partners import lifecycle
 from gateway.partners.agreement import Agreement, State
-from gateway.partners.duties import Duty, duties_of, next_delivery, overdue
+from gateway.partners.duties import OVERDUE, Duty, duties_of, next_delivery, overdue
 from gateway.partners.in_force import governing
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import from_document
@@ -130,7 +130,8 @@ def _restore(books: Books, agreement: Agreement) -> Deed | None:
         return None
     if overdue(open_duties(books.connection, agreement, books.now), books.now) is not None:
         return None
-    return change(books, agreement.id, lifecycle.restore, {"change": "restore"}, Kind.DUTY)
+    private = {"change": "restore", "duty": agreement.suspension.removesuffix(OVERDUE)}
+    return change(books, agreement.id, lifecycle.restore, private, Kind.DUTY)
 
 
 class Watch:
@@ -218,7 +219,9 @@ class Watch:
         for agreement in live_agreements(connection, now):
             late = overdue(open_duties(connection, agreement, now), now)
             if late is not None and agreement.state in lifecycle.LIVE:
-                private = {"change": "suspend", "reason": late.reason, "due": late.due.isoformat()}
+                private = {
+                    "change": "suspend", "reason": late.reason, "duty": late.name, "due": late.due.isoformat()
+                }  # fmt: skip
                 apply = partial(lifecycle.suspend, reason=late.reason)
                 deeds.append(change(books, agreement.id, apply, private, Kind.DUTY))
             elif (restored := _restore(books, agreement)) is not None:

@@ -150,7 +150,10 @@ class PartnersOf:
             put_many(connection, exemptions, [given], ("ground", "proof", "ends"))
         self._take_clients(connection, row, actor, changes)
         outcome, version = self._take_version(connection, agreement, actor, changes)
-        open_account(connection, agreement.id, entry.id, now, balances.get(agreement.id, 0))
+        opening = balances.get(agreement.id, 0)
+        if open_account(connection, agreement.id, entry.id, now, opening) and opening:
+            opened = {"change": "open_balance", "partner": entry.id, "before": 0, "after": opening}
+            changes.append(Change(Kind.MONEY, actor, opened, agreement.id))
         if len(changes) > before:
             bump(connection, partner_scope(entry.id))
         return Imported(agreement.id, entry.id, version, agreement.digest, outcome)

@@ -175,7 +175,10 @@ def test_the_command_proves_offline(sqlite_gateway: Gateway, tmp_path: Path) -> 
     evidence = {"request": question, "answer": answer, "nonce": answer["nonce"], "entry": answer["entry"]}
     (tmp_path / "keys").write_text("\n".join(keys(gateway)) + "\n")
     (tmp_path / "receipt").write_text(fetched(gateway, "bpjs", answer["id"]))
-    for name, document in (("evidence", evidence), ("question", question), ("answer", answer), ("other", other)):
+    forged = evidence | {"entry": other["entry"]}
+    for name, document in (
+        ("evidence", evidence), ("forged", forged), ("question", question), ("answer", answer), ("other", other)
+    ):  # fmt: skip
         (tmp_path / name).write_text(json.dumps(document))
     receipt, key = tmp_path / "receipt", ("--key", tmp_path / "keys")
     two = ("--question", tmp_path / "question", "--answer", tmp_path / "answer")
@@ -188,6 +191,7 @@ def test_the_command_proves_offline(sqlite_gateway: Gateway, tmp_path: Path) -> 
         assert (result.exit_code, "this question got this answer" in result.output) == (0, True), result.output
     assert _check(receipt, *two, "--key", keys(gateway)[0], "--json").exit_code == 0
     assert _check(receipt, "--answer", tmp_path / "answer", *key).exit_code == 0
+    assert _check(receipt, "--evidence", tmp_path / "forged", *key).exit_code == 1
     assert _check(receipt, "--question", tmp_path / "question", "--answer", tmp_path / "other", *key).exit_code == 1
     assert (
         _check(

@@ -19,6 +19,8 @@ from gateway.errors import Misconfigured, Refused
 from gateway.keyring import Job, Keyring
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import MAC_JOBS, SEAL_JOBS, SIGN_JOBS
+from gateway.ledger.checkpoint import Checkpoint, sign, signers_of, verify, vkeys_of
+from gateway.ledger.merkle import EMPTY_ROOT
 from gateway.oauth.access_token import AccessTokens, Confirmation, TokenClaims
 from gateway.store.engine import Database
 from gateway.store.register import RegisterOf
@@ -97,6 +99,19 @@ def test_a_staged_key_is_known_before_it_is_used(directory: Path, job: Job) -> N
             assert ring.signer(job).version == version
     assert (directory / f"{job}-2.jwk").stat().st_mode & 0o777 == 0o600
     run(directory, "activate", "--job", job, code=1)
+
+
+def test_a_staged_checkpoint_key_is_published_and_signs_nothing(directory: Path) -> None:
+    """Its verifier key can be taken before the first checkpoint of it; once activated it signs, beside the older one."""
+    run(directory, "rotate", "--job", "checkpoint", "--staged")
+    checkpoint = Checkpoint("log.example/ledger", 0, EMPTY_ROOT)
+    for versions in ({1}, {1, 2}):
+        ring = key_files.load(directory)
+        newest, oldest = vkeys_of(ring, checkpoint.origin)
+        signed = verify(sign(checkpoint, signers_of(ring, checkpoint.origin)), [newest, oldest])
+        assert signed.by.keys() == {{1: oldest, 2: newest}[version] for version in versions}
+        if versions == {1}:
+            run(directory, "activate", "--job", "checkpoint")
 
 
 def test_staged_keys_alone_start_nothing(directory: Path) -> None:

@@ -310,18 +310,28 @@ TAMPERINGS: dict[str, Callable[[sqlite3.Connection, random.Random], None]] = {
 }  # fmt: skip
 
 
-def _verdicts(path: Path) -> tuple[int | None, int | None]:
+def _verdicts(path: Path, marks: dict[int, bytes] | None = None) -> tuple[int | None, int | None]:
     """(what the gateway says, what the checker says): the first entry that does not fit, None when all is sound."""
     log = Log(f"sqlite:///{path}")
     try:
-        ours = log.verdict()
+        ours = log.verdict(marks)
     finally:
         log.database.close()
     try:
-        CHECKER.check_database(str(path))
+        CHECKER.check_database(str(path), marks or {})
     except CHECKER.Fault as fault:
         return ours, fault.index
     return ours, None
+
+
+def _roots(path: Path, sizes: tuple[int, ...]) -> dict[int, bytes]:
+    """What checkpoints of a sound log tell: its roots by size."""
+    db, tree, found = sqlite3.connect(path), CHECKER.Tree(), {}
+    for index, leaf in db.execute("SELECT leaf_index, leaf FROM ledger_entries ORDER BY leaf_index"):
+        tree.add(CHECKER.sha256(b"\0", leaf))
+        found |= {index + 1: tree.root()} if index + 1 in sizes else {}
+    db.close()
+    return found
 
 
 def _tampered(whole: bytes, tmp_path: Path, name: str, seed: int) -> tuple[int | None, int | None]:
@@ -329,10 +339,13 @@ def _tampered(whole: bytes, tmp_path: Path, name: str, seed: int) -> tuple[int |
     for rest in tmp_path.glob("log.db*"):
         rest.unlink()
     path.write_bytes(whole)
+    marks = _roots(path, (3, 200, 400, SIZE))
     db = sqlite3.connect(path, isolation_level=None)
     TAMPERINGS[name](db, random.Random(seed))  # noqa: S311  chance that comes again
     db.close()
-    return _verdicts(path)
+    found = _verdicts(path)
+    assert _verdicts(path, marks) == found  # who keeps a checkpoint is told as exactly
+    return found
 
 
 def test_both_find_a_sound_log_sound(whole: bytes, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from gateway.errors import Cause, Refused
 from gateway.keyring import Job, Keyring
 from gateway.ledger.check import check
 from gateway.ledger.entry import Kind
+from gateway.ledger.members import undeclared
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
 from gateway.store.administration import ACTS, MATCHED, AdministrationOf, do
@@ -72,7 +73,10 @@ class Office:
         with LedgerOf(self.database).snapshot() as (head, stored):
             held = list(stored)
             check(head, held)
-        return [(json.loads(each.leaf), json.loads((each.private or b"")[32:])) for each in held]
+        told = [(json.loads(each.leaf), json.loads((each.private or b"")[32:])) for each in held]
+        for leaf, private in told:
+            assert undeclared(leaf["kind"], private) == set(), (leaf["kind"], private)
+        return told
 
     def epoch(self, partner: str = "bank-contoh") -> int:
         with self.database.reading() as connection:
@@ -209,7 +213,8 @@ def test_several_nodes_watch_and_one_acts(office: Office) -> None:
     assert sorted(done)[:3] == [0, 0, 0]
     assert max(done) > 0
     steps = [private for leaf, private in office.entries() if leaf["kind"] == Kind.DUTY]
-    assert [each["reason"] for each in steps if each["change"] == "suspend"] == ["return_data_overdue"]
+    (suspended,) = [each for each in steps if each["change"] == "suspend"]
+    assert (suspended["reason"], suspended["duty"]) == ("return_data_overdue", "return_data")
     assert office.watch().round(0) == 0
 
 
@@ -225,6 +230,16 @@ def test_delivery_restores_once_nothing_is_overdue(office: Office) -> None:
     with pytest.raises(Refused):
         office.do("deliver", path, Delivery("dpia_review", "X/1"))
     assert office.watch().round(0) == 0
+
+
+def test_what_is_overdue_no_longer_restores_by_itself(office: Office) -> None:
+    """Where a duty is gone without a delivery the round restores the agreement, and the entry says which duty it was."""
+    office.make_late(200)
+    office.watch().round(0)
+    office.make_late(0)
+    assert office.watch().round(0) == 1
+    leaf, private = office.entries()[-1]
+    assert (leaf["kind"], private["change"], private["duty"]) == (Kind.DUTY, "restore", "return_data")
 
 
 def test_termination_withdraws_what_waits(office: Office, fields: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from gateway.clock import SECOND, SystemClock, SystemEntropy, parse_rfc3339
 from gateway.errors import Cause, Refused
 from gateway.ledger.check import check
+from gateway.ledger.members import undeclared
 from gateway.partners.agreement import State
 from gateway.partners.in_force import in_force
 from gateway.partners.purposes import PurposeCatalogue
@@ -109,7 +110,7 @@ def books(database: Database, catalogue: PurposeCatalogue) -> Books:
 
 
 def test_an_agreement_is_taken_with_everything_it_names(books: Books, table: dict[str, Any]) -> None:
-    """Partner, client, version in force, account with its opening balance, three entries and a new epoch."""
+    """Partner, client, version in force, account with its opening balance, an entry for each and a new epoch."""
     assert books.take(table, balances={ID: 5_000_000}) == ["created"]
     standing = books.standing()
     assert standing is not None
@@ -126,8 +127,11 @@ def test_an_agreement_is_taken_with_everything_it_names(books: Books, table: dic
     assert row is not None
     assert agreement == replace(row, state=State.IN_FORCE)
     assert books.state() == "in force: 1"
-    assert books.kinds() == ["partner", "client", "agreement"]
+    assert books.kinds() == ["partner", "client", "agreement", "money"]
     assert {entry["actor"] for entry in books.entries()} == {"Satu+Dua"}
+    opened = {"change": "open_balance", "partner": "bank-contoh", "before": 0, "after": 5_000_000}
+    assert books.entries()[-1]["private"] == opened
+    assert undeclared("money", opened) == set()
     with books.database.reading() as connection:
         assert connection.execute(select(accounts.c.balance)).scalars().all() == [5_000_000]
 
@@ -136,7 +140,7 @@ def test_the_same_again_changes_nothing(books: Books, table: dict[str, Any]) -> 
     """No version, no entry, no epoch; nor does an opening balance come a second time."""
     books.take(table, balances={ID: 7})
     assert books.take(table, balances={ID: 9}) == ["unchanged"]
-    assert (len(books.entries()), books.epoch()) == (3, 1)
+    assert (len(books.entries()), books.epoch()) == (4, 1)
     with books.database.reading() as connection:
         assert connection.execute(select(accounts.c.balance)).scalars().all() == [7]
 
