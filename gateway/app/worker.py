@@ -14,7 +14,7 @@ import structlog
 from litestar import Litestar
 
 from gateway.app.console import entrance_of
-from gateway.app.house import House, authorities_of, lock_sealer, open_house
+from gateway.app.house import House, authorities_of, lock_sealer, metrics_token_of, open_house
 from gateway.app.publishing import Publishing, keeper_of, readiness
 from gateway.app.rounds import (
     Trust,
@@ -110,11 +110,10 @@ def build(
     except Misconfigured as fault:
         faults.extend(fault.faults)
     metrics_token = b""
-    if settings.metrics_token_file is not None:
-        try:
-            metrics_token = settings.metrics_token_file.read_bytes().strip()
-        except OSError as fault:
-            faults.append(f"metrics.token_file: {fault}")
+    try:
+        metrics_token = metrics_token_of(settings)
+    except Misconfigured as fault:
+        faults.extend(fault.faults)
     house: House | None = None
     try:
         house = open_house(settings, clock, entropy)
@@ -240,7 +239,6 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
             await publishing.begin(plain, {"policy": shelf.decider.policies.digest})
         if trust is not None:
             trust(await reading.certificates())
-        _log.info("started", issuer=issuer, policy=shelf.decider.policies.digest)
         try:
             async with going_on(rounds()):
                 yield
@@ -258,7 +256,9 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
                 os.close(lock)
             _log.info("stopped")
 
-    return application(rooms, None, [lifespan])
+    made = application(rooms, None, [lifespan])
+    made.state["started"] = {"issuer": issuer, "policy": shelf.decider.policies.digest}
+    return made
 
 
 def _external_tokens(
