@@ -102,10 +102,10 @@ layers: venv-test ## which room may import which (import-linter)
 security: venv-test ## known bad habits (bandit)
 	@.venv/bin/bandit -q -c pyproject.toml -r gateway
 suite: venv-test ## the tests alone (ARGS="tests/ledger -x")
-	@.venv/bin/python -m pytest -n 3 --dist worksteal -q $(or $(ARGS),--ignore=tests/web/console)
+	@.venv/bin/python -m pytest -n 3 --dist worksteal -q $(or $(ARGS),--ignore=tests/console)
 # Apart: what drives a browser leaves an event loop running in its process, beside which no other test can start one.
 console: venv-test ## the tests of the console, in a real browser
-	@.venv/bin/python -m pytest -n 2 --dist worksteal -q tests/web/console
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -q tests/console
 
 .PHONY: prove
 prove: debian venv-test ## the long proofs: kills, clusters, large registers, a client of another language
@@ -114,7 +114,7 @@ prove: debian venv-test ## the long proofs: kills, clusters, large registers, a 
 
 .PHONY: pictures
 pictures: debian venv-test ## pictures of every page of the console, into var/pictures (NIK_PICTURES)
-	@.venv/bin/python -m pytest -q --timeout 1800 tests/web/console/pictures.py $(ARGS)
+	@.venv/bin/python -m pytest -q --timeout 1800 tests/console/pictures.py $(ARGS)
 	@echo "look at $${NIK_PICTURES:-var/pictures}/index.html"
 
 .PHONY: bench

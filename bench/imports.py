@@ -21,11 +21,11 @@ import psycopg
 from gateway.clock import SystemClock, SystemEntropy, jakarta_date
 from gateway.keyring import Keyring
 from gateway.keyring import file as key_files
-from gateway.register.population import as_line, residents
-from gateway.store import schema
-from gateway.store.engine import Database
-from gateway.store.intake import take_in
-from gateway.store.register import RegisterOf
+from gateway.store.base import schema
+from gateway.store.base.engine import Database
+from gateway.store.register.intake import take_in
+from gateway.store.register.residents import RegisterOf
+from gateway.synthetic.population import as_line, residents
 from tests import servers
 
 RESIDENTS = 40_000

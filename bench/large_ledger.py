@@ -26,15 +26,15 @@ from sqlalchemy import text
 from bench import ledger
 from bench.serving import HOUSE
 from gateway.clock import SystemClock
-from gateway.ledger.keeper import Keeper
-from gateway.ledger.note import PLAIN, Signer, VerifierKey
-from gateway.ledger.publication import Publication
-from gateway.store import schema
-from gateway.store.audit import found_under
-from gateway.store.engine import Database
-from gateway.store.finding_days import DaySums
-from gateway.store.ledger import LedgerOf
-from gateway.store.search import Filter, Follower, facets_of, find, find_subject, page_statement
+from gateway.ledger.log.note import PLAIN, NoteSigner, VerifierKey
+from gateway.ledger.publication.keeper import Keeper
+from gateway.ledger.publication.rhythm import Publication
+from gateway.store.audit.finding_days import DaySums
+from gateway.store.audit.searches import found_under
+from gateway.store.base import schema
+from gateway.store.base.engine import Database
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.search.copy import Filter, Follower, facets_of, find, find_subject, page_statement
 from tests import servers
 
 SMALL = 100_000
@@ -76,8 +76,8 @@ def deployed(database: Database, place: Path) -> Deployed:
     """A keeper and a publication for a database."""
     private = Ed25519PrivateKey.from_private_bytes(bytes(32))  # the same whenever it is measured again
 
-    def signers(origin: str) -> list[Signer]:
-        return [Signer(VerifierKey(origin, PLAIN, private.public_key().public_bytes_raw()), private.sign)]
+    def signers(origin: str) -> list[NoteSigner]:
+        return [NoteSigner(VerifierKey(origin, PLAIN, private.public_key().public_bytes_raw()), private.sign)]
 
     log = LedgerOf(database)
     keeper = Keeper(place / f"{database.dialect}.checkpoint", "bench.example/ledger", signers, log)

@@ -28,12 +28,12 @@ from bench.run import SINGLE
 from bench.serving import HOUSE, free_port, served
 from gateway.clock import SystemClock
 from gateway.config import read
-from gateway.register.population import as_line, residents
-from gateway.store.engine import Database
-from gateway.store.finding_days import DaySums
-from gateway.store.ledger import LedgerOf
-from gateway.store.search import Follower
-from gateway.store.traffic import Tally
+from gateway.store.audit.finding_days import DaySums
+from gateway.store.audit.traffic import TrafficTally
+from gateway.store.base.engine import Database
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.search.copy import Follower
+from gateway.synthetic.population import as_line, residents
 from tests import servers
 
 SEED = 1  # of a demonstration, unless it is told another
@@ -79,7 +79,7 @@ def build(place: Path, size: int, database: str | None, tell: Callable[[str], No
         for _ in ledger.fill(opened, first, max(size - first, 0), AT_ONCE):
             pass
         tell(f"{size:,} entries sealed in {time.perf_counter() - began:,.0f} s")
-        for what in (Follower(opened), Tally(opened), DaySums(opened, SystemClock())):
+        for what in (Follower(opened), TrafficTally(opened), DaySums(opened, SystemClock())):
             while what.follow(250_000):
                 pass
         tell(f"copied and summed up in {time.perf_counter() - began:,.0f} s")

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from gateway.clock import SECOND, SystemClock, SystemEntropy, uuid7
 from gateway.keyring.keys import b64u
-from gateway.ledger.check import sweep
-from gateway.ledger.entry import Entry, make_entry, private_bytes
-from gateway.ledger.merkle import Frontier
-from gateway.store import schema
-from gateway.store.engine import Database
-from gateway.store.ledger import LedgerOf, read_head
-from gateway.store.seals import append
+from gateway.ledger.check.check import sweep
+from gateway.ledger.log.entry import Entry, make_entry, private_bytes
+from gateway.ledger.log.merkle import Frontier
+from gateway.store.base import schema
+from gateway.store.base.engine import Database
+from gateway.store.ledger.entries import LedgerOf, read_head
+from gateway.store.sealing.seals import append
 from tests import servers
 
 ENTRIES = 100_000

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.errors import Misconfigured
-from gateway.ledger.note import COSIGNATURES, VerifierKey
+from gateway.ledger.log.note import COSIGNATURES, VerifierKey
 
 
 @dataclass(frozen=True, slots=True)

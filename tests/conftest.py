@@ -22,6 +22,10 @@ sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts n
 
 import servers
 
+from gateway.clock import SystemEntropy
+from gateway.keyring import Job, Keyring
+from gateway.keyring import file as key_files
+
 _RUN = pytest.StashKey[tuple[Path, int]]()
 _numbers = itertools.count(1)
 MakeDatabase = Callable[[], str]
@@ -166,3 +170,10 @@ def valkey_url(valkey_server: str, worker_id: str) -> Iterator[str]:
     with valkey.Valkey.from_url(url) as client:
         client.flushdb()
         yield url
+
+
+@pytest.fixture(scope="session")
+def keyring() -> Keyring:
+    """One key for each job, and two for the index."""
+    keys = [key_files.parse(key_files.new(job, 1, SystemEntropy())) for job in Job]
+    return Keyring([*keys, key_files.parse(key_files.new(Job.INDEX, 2, SystemEntropy()))])

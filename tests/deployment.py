@@ -32,9 +32,9 @@ from gateway.client.proofs import ASSERTION_TYPE, client_assertion, dpop_proof
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.config import read
 from gateway.keyring.keys import b64u, b64u_decode
-from gateway.ledger.check import Report, check
-from gateway.store.engine import Database
-from gateway.store.ledger import LedgerOf
+from gateway.ledger.check.check import Report, check
+from gateway.store.base.engine import Database
+from gateway.store.ledger.entries import LedgerOf
 
 SINGLE = "/v1/verifications"
 HOUSE = Path(__file__).parents[1]

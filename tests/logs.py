@@ -13,15 +13,15 @@ from sqlalchemy import Connection
 
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.errors import LedgerFault
-from gateway.ledger.check import Report, sweep
-from gateway.ledger.keeper import Cosign, Keeper
-from gateway.ledger.note import PLAIN, Signer, VerifierKey
-from gateway.ledger.tiles import Tile
-from gateway.store.engine import Database, put_many
-from gateway.store.history import Change, write_history
-from gateway.store.ledger import LedgerOf
-from gateway.store.ledger_tiles import tiles_of
-from gateway.store.tables import ledger_head, metadata
+from gateway.ledger.check.check import Report, sweep
+from gateway.ledger.log.note import PLAIN, NoteSigner, VerifierKey
+from gateway.ledger.log.tiles import Tile
+from gateway.ledger.publication.keeper import Cosign, Keeper
+from gateway.store.base.engine import Database, put_many
+from gateway.store.base.tables import ledger_head, metadata
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.ledger.stored_tiles import tiles_of
+from gateway.store.sealing.history import RecordedChange, write_history
 
 HOUSE = Path(__file__).parents[1]
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
@@ -39,10 +39,10 @@ def checker() -> ModuleType:
     return module
 
 
-def signers(origin: str, seed: bytes = SEED) -> list[Signer]:
+def signers(origin: str, seed: bytes = SEED) -> list[NoteSigner]:
     """The one signer of a log."""
     private = Ed25519PrivateKey.from_private_bytes(seed)
-    return [Signer(VerifierKey(origin, PLAIN, private.public_key().public_bytes_raw()), private.sign)]
+    return [NoteSigner(VerifierKey(origin, PLAIN, private.public_key().public_bytes_raw()), private.sign)]
 
 
 VKEY = signers(ORIGIN)[0].key
@@ -69,7 +69,8 @@ class Log:
         """Append entries inside a transaction."""
         first, self._count = self._count, self._count + count
         changes = [
-            Change(kind, "Petugas Satu+Petugas Dua", {"number": at}, f"pks-{at}") for at in range(first, first + count)
+            RecordedChange(kind, "Petugas Satu+Petugas Dua", {"number": at}, f"pks-{at}")
+            for at in range(first, first + count)
         ]
         write_history(connection, changes, now, ENTROPY)
 

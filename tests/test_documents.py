@@ -23,9 +23,9 @@ from gateway.cli.main import group
 from gateway.clock import parse_rfc3339
 from gateway.config import SETTINGS, parse
 from gateway.keyring.keys import b64u
-from gateway.ledger.canonical import canonical
-from gateway.ledger.entry import KINDS, Leaf, make_entry, request_digest
-from gateway.ledger.members import MEANINGS
+from gateway.ledger.log.canonical import canonical
+from gateway.ledger.log.entry import KINDS, Leaf, make_entry, request_digest
+from gateway.ledger.log.members import MEANINGS
 from gateway.register.lines import CsvLines, parse_ndjson
 
 HOUSE = Path(__file__).parent.parent

@@ -22,7 +22,7 @@ import jsonschema_rs
 import pytest
 
 from gateway.client import GatewayClient, Refusal
-from gateway.web import openapi
+from gateway.web.openapi import document as openapi
 
 HOUSE = Path(__file__).parent.parent
 README = (HOUSE / "README.md").read_text("utf-8")

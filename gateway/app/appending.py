@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from gateway.app.house import House, open_house
+from gateway.app.deployment import Deployment, open_deployment
 from gateway.app.publishing import keeper_of
 from gateway.clock import Clock, Entropy
 from gateway.config import Settings
-from gateway.store.ledger import LedgerOf
+from gateway.store.ledger.entries import LedgerOf
 
 
-def open_to_append(settings: Settings, clock: Clock, entropy: Entropy, *, at_once: bool = False) -> House:
-    """As `open_house`, for a process that may append: see `guard`; `at_once`, for what writes long before its entry.
+def open_to_append(settings: Settings, clock: Clock, entropy: Entropy, *, at_once: bool = False) -> Deployment:
+    """As `open_deployment`, for a process that may append: see `guard`; `at_once`, for what writes long before its entry.
 
     Raises Misconfigured; LedgerForked at once, or when the first entry comes.
     """
-    house = open_house(settings, clock, entropy)
-    guard(house)
+    deployment = open_deployment(settings, clock, entropy)
+    guard(deployment)
     if at_once:
-        keeper_of(house).examine()
-    return house
+        keeper_of(deployment).examine()
+    return deployment
 
 
-def guard(house: House) -> None:
+def guard(deployment: Deployment) -> None:
     """Let nothing of this process be appended to a database that does not extend the checkpoint kept outside it.
 
     A database is examined when the first entry comes, so that a command which only looks may look at any database.
     """
-    keeper = keeper_of(house)
+    keeper = keeper_of(deployment)
     examined = False
 
     def admit(first: int) -> None:
@@ -36,4 +36,4 @@ def guard(house: House) -> None:
             examined = True
         keeper.admit(first)
 
-    LedgerOf(house.database).guard(admit)
+    LedgerOf(deployment.database).guard(admit)

@@ -5,28 +5,28 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
-from gateway.app.house import House
+from gateway.administration.sign_in import SignIn
+from gateway.app.deployment import Deployment
 from gateway.config import Settings
 from gateway.errors import Misconfigured
 from gateway.oauth.login import Login, Provider
 from gateway.staff.passkeys import Relying
-from gateway.store.staff_entrance import GatehouseOf
-from gateway.verification.entrance import Entrance
+from gateway.store.staff.sign_in import StoredSessions
 
 CALLBACK = "/console/external"
 
 
-def entrance_of(house: House, note: Callable[[str], None]) -> tuple[Entrance, GatehouseOf]:
+def sign_in_of(deployment: Deployment, note: Callable[[str], None]) -> tuple[SignIn, StoredSessions]:
     """(the entrance, what it reads and writes, to be closed at the end). `note` counts a refusal before identity.
 
     Raises Misconfigured when the secret of the OpenID provider cannot be read.
     """
-    settings, origin = house.settings, house.settings.console_origin or house.settings.issuer
+    settings, origin = deployment.settings, deployment.settings.console_origin or deployment.settings.issuer
     provider = _provider(settings)
-    login = Login(provider, origin + CALLBACK, house.clock) if provider else None
-    gatehouse = GatehouseOf(house.database, house.clock, house.entropy)
+    login = Login(provider, origin + CALLBACK, deployment.clock) if provider else None
+    sessions = StoredSessions(deployment.database, deployment.clock, deployment.entropy)
     relying = Relying(origin, settings.console_name)
-    return Entrance(gatehouse, relying, house.clock, house.entropy, note, login), gatehouse
+    return SignIn(sessions, relying, deployment.clock, deployment.entropy, note, login), sessions
 
 
 def _provider(settings: Settings) -> Provider | None:

@@ -10,25 +10,25 @@ from typing import Any
 
 import structlog
 
-from gateway.app.house import House
+from gateway.app.deployment import Deployment
 from gateway.errors import KeysUnavailable, LedgerForked, StoreUnavailable
 from gateway.keyring import Job, Keyring
-from gateway.ledger.checkpoint import origin_of, signers_of
-from gateway.ledger.cosigning import Cosigners
-from gateway.ledger.keeper import Keeper
-from gateway.store.ledger import LedgerOf
-from gateway.verification.plain import Plain
-from gateway.web.metrics import Metrics
+from gateway.ledger.publication.checkpoint import origin_of, signers_of
+from gateway.ledger.publication.cosigning import Cosigners
+from gateway.ledger.publication.keeper import Keeper
+from gateway.sealing.reads import SealedReads
+from gateway.store.ledger.entries import LedgerOf
+from gateway.web.http.metrics import Metrics
 
 CHECKPOINT_EVERY = 2  # seconds between two checkpoints while entries arrive
 _log = structlog.get_logger("gateway")
 
 
-def keeper_of(house: House, metrics: Metrics | None = None) -> Keeper:
+def keeper_of(deployment: Deployment, metrics: Metrics | None = None) -> Keeper:
     """What this node remembers of the log. Raises Misconfigured when the checkpoint key cannot sign notes."""
-    settings = house.settings
+    settings = deployment.settings
     base = settings.ledger_origin or origin_of(settings.issuer)
-    signers_of(house.keyring, base)
+    signers_of(deployment.keyring, base)
 
     told: dict[str, str] = {}
 
@@ -45,8 +45,8 @@ def keeper_of(house: House, metrics: Metrics | None = None) -> Keeper:
     return Keeper(
         settings.ledger_checkpoint_file,
         base,
-        lru_cache(lambda origin: signers_of(house.keyring, origin)),
-        LedgerOf(house.database),
+        lru_cache(lambda origin: signers_of(deployment.keyring, origin)),
+        LedgerOf(deployment.database),
         Cosigners(settings.ledger_witnesses, tell),
     )
 
@@ -54,14 +54,14 @@ def keeper_of(house: House, metrics: Metrics | None = None) -> Keeper:
 class Publishing:
     """The sealing process's part of the log: refuses a database that is not ours, and publishes checkpoints."""
 
-    def __init__(self, house: House, keeper: Keeper, metrics: Metrics) -> None:
+    def __init__(self, deployment: Deployment, keeper: Keeper, metrics: Metrics) -> None:
         self._keeper = keeper
         self._metrics = metrics
         self._told = ""
         self._task: asyncio.Task[None] | None = None
-        LedgerOf(house.database).guard(keeper.admit)
+        LedgerOf(deployment.database).guard(keeper.admit)
 
-    async def begin(self, plain: Plain, facts: Mapping[str, str]) -> None:
+    async def begin(self, plain: SealedReads, facts: Mapping[str, str]) -> None:
         """Look at the database before anything is sealed in it; then the entry of the start, and the first checkpoint."""
         try:
             await asyncio.to_thread(self._keeper.examine)

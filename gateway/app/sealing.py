@@ -8,50 +8,58 @@ from pathlib import Path
 
 import structlog
 
-from gateway.app.house import House, lock_sealer, open_house
+from gateway.app.background import follow, going_on, watch_over
+from gateway.app.deployment import Deployment, lock_sealer, open_deployment
 from gateway.app.publishing import Publishing, keeper_of
-from gateway.app.rounds import follow, going_on, watch_over
 from gateway.clock import Clock, Entropy
 from gateway.config import Settings
-from gateway.store.duties import Watch
-from gateway.store.finding_days import DaySums
-from gateway.store.partners import PartnersOf
-from gateway.store.reading import ThreadedReading
-from gateway.store.register import RegisterOf
-from gateway.store.seals import SealsOf
-from gateway.store.search import Follower
-from gateway.store.traffic import Tally
-from gateway.verification.plain import Plain
-from gateway.verification.sealer import Sealer
-from gateway.verification.sealing import LocalSealing
-from gateway.verification.sealing_socket import serve_sealing
-from gateway.verification.standing import Directory
-from gateway.web.metrics import Metrics
-from gateway.web.problems import Problems
+from gateway.sealing.queue import LocalSealing
+from gateway.sealing.reads import SealedReads
+from gateway.sealing.sealer import Sealer
+from gateway.sealing.socket import serve_sealing
+from gateway.sealing.standing import Directory
+from gateway.store.administration.duties import Watch
+from gateway.store.audit.finding_days import DaySums
+from gateway.store.audit.traffic import TrafficTally
+from gateway.store.partners.standings import PartnersOf
+from gateway.store.register.residents import RegisterOf
+from gateway.store.sealing.seals import SealsOf
+from gateway.store.search.copy import Follower
+from gateway.store.verification.reading import ThreadedReading
+from gateway.web.http.metrics import Metrics
+from gateway.web.http.problems import Problems
 
 _log = structlog.get_logger("gateway")
 
 
-def sealer_of(house: House) -> Sealer:
+def sealer_of(deployment: Deployment) -> Sealer:
     """The sealer of a deployment."""
-    return Sealer(SealsOf(house.database), house.keyring, house.entropy, Problems(house.settings.issuer))
+    return Sealer(
+        SealsOf(deployment.database), deployment.keyring, deployment.entropy, Problems(deployment.settings.issuer)
+    )
 
 
 async def seal_for_workers(settings: Settings, clock: Clock, entropy: Entropy, path: Path, stop: asyncio.Event) -> None:
     """Be the one sealer of a node, until `stop`. Raises Misconfigured."""
-    house = open_house(settings, clock, entropy)
+    deployment = open_deployment(settings, clock, entropy)
     lock = lock_sealer(settings)
-    sealing = LocalSealing(sealer_of(house))
+    sealing = LocalSealing(sealer_of(deployment))
     reading = ThreadedReading(
-        house.database, RegisterOf(house.database, house.keyring, entropy), PartnersOf(house.database, entropy), clock
+        deployment.database,
+        RegisterOf(deployment.database, deployment.keyring, entropy),
+        PartnersOf(deployment.database, entropy),
+        clock,
     )
-    plain = Plain(clock, entropy, Directory(reading, clock, lambda: None), sealing, reading.account)
+    plain = SealedReads(clock, entropy, Directory(reading, clock, lambda: None), sealing, reading.account)
     metrics = Metrics()
-    publishing = Publishing(house, keeper_of(house, metrics), metrics)
+    publishing = Publishing(deployment, keeper_of(deployment, metrics), metrics)
     await publishing.begin(plain, {"role": "sealer"})
     rounds = [
-        watch_over(Watch(house.database, clock, entropy, metrics.note_alert)),
-        follow(Follower(house.database), [Tally(house.database), DaySums(house.database, house.clock)]),
+        watch_over(Watch(deployment.database, clock, entropy, metrics.note_alert)),
+        follow(
+            Follower(deployment.database),
+            [TrafficTally(deployment.database), DaySums(deployment.database, deployment.clock)],
+        ),
     ]
     _log.info("sealing", socket=str(path))
     try:
@@ -60,6 +68,6 @@ async def seal_for_workers(settings: Settings, clock: Clock, entropy: Entropy, p
     finally:
         await publishing.end()
         reading.close()
-        house.database.close()
+        deployment.database.close()
         if lock is not None:
             os.close(lock)

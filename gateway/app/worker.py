@@ -13,10 +13,8 @@ from typing import Any
 import structlog
 from litestar import Litestar
 
-from gateway.app.console import entrance_of
-from gateway.app.house import House, authorities_of, lock_sealer, metrics_token_of, open_house
-from gateway.app.publishing import Publishing, keeper_of, readiness
-from gateway.app.rounds import (
+from gateway.administration.calls import Administration
+from gateway.app.background import (
     Trust,
     count,
     count_once,
@@ -28,53 +26,56 @@ from gateway.app.rounds import (
     keep_trusting,
     watch_over,
 )
+from gateway.app.console import sign_in_of
+from gateway.app.deployment import Deployment, authorities_of, lock_sealer, open_deployment
+from gateway.app.publishing import Publishing, keeper_of, readiness
 from gateway.app.sealing import sealer_of
 from gateway.clock import HOUR, Clock, Entropy
 from gateway.config import Settings
+from gateway.console.routes import console_routes
 from gateway.errors import Misconfigured
 from gateway.keyring import Job
 from gateway.keyring.keys import b64u
-from gateway.ledger.publication import Publication
+from gateway.ledger.publication.rhythm import Publication
 from gateway.oauth.access_token import AccessTokens
 from gateway.oauth.bearer import Identifier
 from gateway.oauth.client import Client
 from gateway.oauth.dpop import ProofChecker
-from gateway.oauth.external import External, ExternalTokens
+from gateway.oauth.external import ExternalIssuer, ExternalTokens
 from gateway.oauth.introspection import Introspections
 from gateway.oauth.mtls import Authorities
 from gateway.oauth.revocation import Revocations
 from gateway.oauth.token_endpoint import TokenEndpoint
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
-from gateway.store.administration import AdministrationOf
-from gateway.store.duties import Watch
-from gateway.store.finding_days import DaySums
-from gateway.store.ledger import LedgerOf
-from gateway.store.partners import PartnersOf
-from gateway.store.reading import ThreadedReading
-from gateway.store.register import RegisterOf
-from gateway.store.search import Follower, Instruments
-from gateway.store.traffic import Tally
-from gateway.verification.administration import Administration
+from gateway.sealing.grants import Grants
+from gateway.sealing.queue import LocalSealing, Sealing
+from gateway.sealing.reads import SealedReads
+from gateway.sealing.sealer import Sealer
+from gateway.sealing.socket import RemoteSealing
+from gateway.sealing.standing import Directory
+from gateway.store.administration.duties import Watch
+from gateway.store.administration.performing import AdministrationOf
+from gateway.store.audit.finding_days import DaySums
+from gateway.store.audit.traffic import TrafficTally
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.partners.standings import PartnersOf
+from gateway.store.register.residents import RegisterOf
+from gateway.store.search.copy import AuditTools, Follower
+from gateway.store.verification.reading import ThreadedReading
 from gateway.verification.corridor import Corridor
-from gateway.verification.grants import Grants
 from gateway.verification.judge import Judge
-from gateway.verification.plain import Plain
-from gateway.verification.sealer import Sealer
-from gateway.verification.sealing import LocalSealing, Sealing
-from gateway.verification.sealing_socket import RemoteSealing
-from gateway.verification.standing import Directory
-from gateway.web.door import Door
-from gateway.web.metrics import Metrics
-from gateway.web.problems import Problems, words
-from gateway.web.rooms import Rooms
+from gateway.web.api.components import Components
+from gateway.web.http.metrics import Metrics
+from gateway.web.http.problems import Problems, words
+from gateway.web.http.rate_limiter import RateLimiter
+from gateway.web.http.signature import AnswerSigner
 from gateway.web.routes import application
-from gateway.web.signature import AnswerSigner
 
 _log = structlog.get_logger("gateway")
 
 
-class PolicyShelf:
+class LoadedPolicies:
     """The policies in force in this process."""
 
     def __init__(self, directory: Path) -> None:
@@ -104,19 +105,20 @@ def build(
     Raises Misconfigured with everything that keeps it from starting.
     """
     faults: list[str] = []
-    shelf: PolicyShelf | None = None
+    shelf: LoadedPolicies | None = None
     try:
-        shelf = PolicyShelf(settings.policies)
+        shelf = LoadedPolicies(settings.policies)
     except Misconfigured as fault:
         faults.extend(fault.faults)
     metrics_token = b""
+    if settings.metrics_token_file is not None:
+        try:
+            metrics_token = settings.metrics_token_file.read_bytes().strip()
+        except OSError as fault:
+            faults.append(f"metrics.token_file: {fault}")
+    deployment: Deployment | None = None
     try:
-        metrics_token = metrics_token_of(settings)
-    except Misconfigured as fault:
-        faults.extend(fault.faults)
-    house: House | None = None
-    try:
-        house = open_house(settings, clock, entropy)
+        deployment = open_deployment(settings, clock, entropy)
     except Misconfigured as fault:
         faults = fault.faults + faults
     authorities = Authorities(())
@@ -124,27 +126,27 @@ def build(
         authorities = authorities_of(settings)
     except Misconfigured as fault:
         faults += fault.faults
-    if house is None or shelf is None or faults:
+    if deployment is None or shelf is None or faults:
         raise Misconfigured(faults)
     lock = None if sealer_socket else lock_sealer(settings)
-    return _assemble(house, shelf, authorities, metrics_token, sealer_socket, lock, trust)
+    return _assemble(deployment, shelf, authorities, metrics_token, sealer_socket, lock, trust)
 
 
 def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
-    house: House,
-    shelf: PolicyShelf,
+    deployment: Deployment,
+    shelf: LoadedPolicies,
     authorities: Authorities,
     metrics_token: bytes,
     sealer_socket: Path | None,
     lock: int | None,
     trust: Trust | None,
 ) -> Litestar:
-    settings, keyring, clock, entropy = house.settings, house.keyring, house.clock, house.entropy
+    settings, keyring, clock, entropy = deployment.settings, deployment.keyring, deployment.clock, deployment.entropy
     issuer, resource = settings.issuer, settings.issuer + "/v1"
-    register = RegisterOf(house.database, keyring, entropy)
-    reading = ThreadedReading(house.database, register, PartnersOf(house.database, entropy), clock)
+    register = RegisterOf(deployment.database, keyring, entropy)
+    reading = ThreadedReading(deployment.database, register, PartnersOf(deployment.database, entropy), clock)
     directory = Directory(reading, clock, shelf.reload)
-    sealing: Sealing = RemoteSealing(sealer_socket) if sealer_socket else LocalSealing(sealer_of(house))
+    sealing: Sealing = RemoteSealing(sealer_socket) if sealer_socket else LocalSealing(sealer_of(deployment))
     tokens = AccessTokens(issuer, resource, keyring.signer(Job.TOKEN), keyring.public_jwks(Job.TOKEN))
     mtls_base_url = settings.oauth_mtls_base_url or issuer
     if settings.tls_certificate is None and not settings.server_proxies:
@@ -159,39 +161,42 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
     )
     judge = Judge(keyring, entropy, behind_after=settings.register_behind_after_hours * HOUR)
     metrics = Metrics()
-    keeper = keeper_of(house, metrics)
-    LedgerOf(house.database).guard(keeper.admit)
-    publishing = None if sealer_socket else Publishing(house, keeper, metrics)
+    keeper = keeper_of(deployment, metrics)
+    LedgerOf(deployment.database).guard(keeper.admit)
+    publishing = None if sealer_socket else Publishing(deployment, keeper, metrics)
 
     async def ready() -> Mapping[str, Any]:
         return await asyncio.to_thread(readiness, keeper, keyring)
 
-    plain = Plain(clock, entropy, directory, sealing, reading.account)
-    desk = AdministrationOf(
-        house.database,
+    plain = SealedReads(clock, entropy, directory, sealing, reading.account)
+    stored_administration = AdministrationOf(
+        deployment.database,
         clock,
         entropy,
         lambda: shelf.decider,
         lambda store: Sealer(store, keyring, entropy, Problems(issuer)),
         issuer,
         keyring.signer(Job.ANSWER),
-        Instruments(
-            keyring, Publication(keeper, LedgerOf(house.database)), LedgerOf(house.database), Follower(house.database)
+        AuditTools(
+            keyring,
+            Publication(keeper, LedgerOf(deployment.database)),
+            LedgerOf(deployment.database),
+            Follower(deployment.database),
         ),
         words,
     )
 
     def note(cause: str) -> None:
-        rooms.unidentified[cause] = rooms.unidentified.get(cause, 0) + 1
+        components.unidentified[cause] = components.unidentified.get(cause, 0) + 1
 
-    entrance, gatehouse = entrance_of(house, note)
+    sign_in, sessions = sign_in_of(deployment, note)
     token_endpoint = TokenEndpoint(issuer, resource, tokens, proofs, clock, entropy, authorities)
     external = _external_tokens(settings, tokens, directory, clock)
-    rooms = Rooms(
+    components = Components(
         issuer=issuer,
         clock=clock,
         entropy=entropy,
-        door=Door(settings.door_store, settings.door_failures, settings.door_calls, clock),
+        rate_limiter=RateLimiter(settings.door_store, settings.door_failures, settings.door_calls, clock),
         identifier=Identifier(tokens, proofs, clock),
         proofs=proofs,
         token_endpoint=token_endpoint,
@@ -200,8 +205,8 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         directory=directory,
         corridor=Corridor(clock, entropy, directory, lambda: shelf.decider, reading, judge, sealing),
         plain=plain,
-        administration=Administration(entropy, directory, sealing, desk),
-        grants=Grants(clock, entropy, directory, sealing),
+        administration=Administration(entropy, directory, sealing, stored_administration),
+        grants=Grants(clock, entropy, sealing),
         external=external,
         problems=Problems(issuer),
         signer=AnswerSigner(keyring.signer(Job.ANSWER), issuer, clock),
@@ -213,19 +218,22 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         answer_keys=keyring.public_jwks(Job.ANSWER),
         metrics_token=metrics_token,
         ready=ready,
-        log=Publication(keeper, LedgerOf(house.database)),
-        entrance=entrance,
+        log=Publication(keeper, LedgerOf(deployment.database)),
+        sign_in=sign_in,
         console_origin=settings.console_origin or issuer,
     )
 
     worker = b64u(entropy.bytes(9))
 
     def rounds() -> list[Coroutine[Any, Any, None]]:
-        made = [count(rooms), keep_times(rooms, house.database, worker)]
+        made = [count(components), keep_times(components, deployment.database, worker)]
         if sealer_socket is None:
             made += [
-                watch_over(Watch(house.database, clock, entropy, metrics.note_alert)),
-                follow(Follower(house.database), [Tally(house.database), DaySums(house.database, house.clock)]),
+                watch_over(Watch(deployment.database, clock, entropy, metrics.note_alert)),
+                follow(
+                    Follower(deployment.database),
+                    [TrafficTally(deployment.database), DaySums(deployment.database, deployment.clock)],
+                ),
             ]
         if trust is not None:
             made.append(keep_trusting(reading, trust))
@@ -239,26 +247,25 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
             await publishing.begin(plain, {"policy": shelf.decider.policies.digest})
         if trust is not None:
             trust(await reading.certificates())
+        _log.info("started", issuer=issuer, policy=shelf.decider.policies.digest)
         try:
             async with going_on(rounds()):
                 yield
         finally:
-            await count_once(rooms)
-            await keep_times_once(rooms, house.database, worker)
-            desk.close()
-            gatehouse.close()
+            await count_once(components)
+            await keep_times_once(components, deployment.database, worker)
+            stored_administration.close()
+            sessions.close()
             await sealing.close()
             if publishing is not None:
                 await publishing.end()
             reading.close()
-            house.database.close()
+            deployment.database.close()
             if lock is not None:
                 os.close(lock)
             _log.info("stopped")
 
-    made = application(rooms, None, [lifespan])
-    made.state["started"] = {"issuer": issuer, "policy": shelf.decider.policies.digest}
-    return made
+    return application(components, console_routes(components), None, [lifespan])
 
 
 def _external_tokens(
@@ -274,7 +281,7 @@ def _external_tokens(
 
     ca = settings.oauth_external_ca_file
     trust = None if ca is None else ssl.create_default_context(cafile=str(ca))
-    other = External(settings.oauth_external_issuer, settings.oauth_external_clients, settings.demo, trust)
+    other = ExternalIssuer(settings.oauth_external_issuer, settings.oauth_external_clients, settings.demo, trust)
     external = ExternalTokens(other, tokens.resource, clock, resolve, tokens.forget)
     tokens.external = external
     return external

@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from gateway.app import House, open_to_append
+from gateway.app import Deployment, open_to_append
 from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
 from gateway.clock import SystemClock, SystemEntropy, rfc3339_seconds
 from gateway.errors import Refused
@@ -15,7 +15,7 @@ from gateway.partners.agreement import Agreement
 from gateway.partners.in_force import state_at
 from gateway.partners.terms import parse_file
 from gateway.policy.policies import load
-from gateway.store.partners import PartnersOf
+from gateway.store.partners.standings import PartnersOf
 
 _two = [
     click.option("--proposer", required=True, help="Who proposes this: one person."),
@@ -34,9 +34,9 @@ def agreements() -> None:
     """Data-use agreements (PKS): import, list, suspend, resume."""
 
 
-def _open(config: Path) -> tuple[House, PartnersOf]:
-    house = open_to_append(settings_of(config), SystemClock(), SystemEntropy())
-    return house, PartnersOf(house.database, house.entropy)
+def _open(config: Path) -> tuple[Deployment, PartnersOf]:
+    deployment = open_to_append(settings_of(config), SystemClock(), SystemEntropy())
+    return deployment, PartnersOf(deployment.database, deployment.entropy)
 
 
 @agreements.command("import")
@@ -71,7 +71,7 @@ def import_agreements(config: Path, file: Path, dry_run: bool, proposer: str, ap
         return
     if not proposer or not approver:
         stop(COULD_NOT_RUN, "nik-gateway: an agreement widens access: name two persons with --proposer and --approver")
-    house, partners = _open(config)
+    deployment, partners = _open(config)
     try:
         done = partners.take(rows, proposer=proposer, approver=approver)
     except Refused:
@@ -79,7 +79,7 @@ def import_agreements(config: Path, file: Path, dry_run: bool, proposer: str, ap
     except ValueError as fault:
         stop(FOUND_FAULT, f"nik-gateway: {fault}; nothing was imported")
     finally:
-        house.database.close()
+        deployment.database.close()
     document = {
         "imported": [
             {
@@ -100,10 +100,10 @@ def import_agreements(config: Path, file: Path, dry_run: bool, proposer: str, ap
 @json_option
 def list_agreements(config: Path, as_json: bool) -> None:  # noqa: FBT001
     """Every version of every agreement, with its state now."""
-    house, partners = _open(config)
-    now = house.clock.now()
+    deployment, partners = _open(config)
+    now = deployment.clock.now()
     rows = [_row(one, now) for one in partners.agreements()]
-    house.database.close()
+    deployment.database.close()
     say(
         as_json,
         {"agreements": rows},
@@ -138,13 +138,13 @@ def _row(one: Agreement, now: int) -> dict[str, Any]:
 @json_option
 def suspend(config: Path, agreement: str, reason: str, purpose: str, actor: str, as_json: bool) -> None:  # noqa: FBT001, PLR0913
     """Suspend an agreement, or one purpose of it; holds from the next answer on, in every process."""
-    house, partners = _open(config)
+    deployment, partners = _open(config)
     try:
         one = partners.suspend(agreement, actor=actor, reason=reason, purpose=purpose)
     except LookupError as fault:
         stop(FOUND_FAULT, f"nik-gateway: there is no {fault.args[0]!r}. See: nik-gateway agreements list")
     finally:
-        house.database.close()
+        deployment.database.close()
     say(as_json, {"agreement": one.id, "state": str(one.state)}, lambda: f"{one.id}: {purpose or one.state} suspended")
 
 
@@ -155,7 +155,7 @@ def suspend(config: Path, agreement: str, reason: str, purpose: str, actor: str,
 @json_option
 def resume(config: Path, agreement: str, proposer: str, approver: str, as_json: bool) -> None:  # noqa: FBT001
     """Lift every suspension of an agreement; takes two persons."""
-    house, partners = _open(config)
+    deployment, partners = _open(config)
     try:
         one = partners.resume(agreement, proposer=proposer, approver=approver)
     except LookupError as fault:
@@ -163,5 +163,5 @@ def resume(config: Path, agreement: str, proposer: str, approver: str, as_json: 
     except Refused:
         stop(FOUND_FAULT, "nik-gateway: same-person: proposer and approver must be two persons")
     finally:
-        house.database.close()
+        deployment.database.close()
     say(as_json, {"agreement": one.id, "state": str(one.state)}, lambda: f"{one.id}: {one.state}")

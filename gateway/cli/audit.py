@@ -8,9 +8,9 @@ import rich_click as click
 
 from gateway.cli.output import FOUND_FAULT, config_option, json_option, say, settings_of
 from gateway.clock import SystemClock
-from gateway.store import schema
-from gateway.store.engine import Database
-from gateway.store.search import Follower
+from gateway.store.base import schema
+from gateway.store.base.engine import Database
+from gateway.store.search.copy import Follower
 
 
 @click.group()

@@ -17,7 +17,8 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from gateway.app import House, guard
+from gateway.administration.requests.staff import NewMember
+from gateway.app import Deployment, guard
 from gateway.cli.demo_tls import PLAIN, WAYS, DemoAuthority, Way
 from gateway.cli.magic import magic
 from gateway.clock import DAY, SystemClock, SystemEntropy, jakarta_date
@@ -25,26 +26,25 @@ from gateway.config import read
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import b64u
-from gateway.ledger.checkpoint import origin_of
-from gateway.ledger.entry import Kind
+from gateway.ledger.log.entry import Kind
+from gateway.ledger.publication.checkpoint import origin_of
 from gateway.oauth.client import INTROSPECT
 from gateway.oauth.mtls import SELF_SIGNED, TLS, certificate
 from gateway.partners.terms import parse_file
 from gateway.policy.policies import SHIPPED, load
 from gateway.register import regions
 from gateway.register.lines import as_line
-from gateway.register.population import BEHIND_REGENCY, residents
 from gateway.register.record import Record
 from gateway.register.status import judge
 from gateway.staff.member import link_of
-from gateway.store import schema
-from gateway.store.engine import Database
-from gateway.store.history import Change, write_history
-from gateway.store.intake import BATCH
-from gateway.store.partners import PartnersOf
-from gateway.store.register import Progress, RegisterOf
-from gateway.store.staff_first import keep
-from gateway.verification.staff import NewMember
+from gateway.store.base import schema
+from gateway.store.base.engine import Database
+from gateway.store.partners.standings import PartnersOf
+from gateway.store.register.intake import BATCH
+from gateway.store.register.residents import Progress, RegisterOf
+from gateway.store.sealing.history import RecordedChange, write_history
+from gateway.store.staff.first_person import keep
+from gateway.synthetic.population import BEHIND_REGENCY, residents
 
 SAMPLE = 1_000
 BEHIND = 30 * DAY  # how far the one region lags that shows `source_behind`
@@ -180,7 +180,7 @@ class Demonstration:
                 for stale in settings.file.parent.glob(f"{settings.ledger_checkpoint_file.name}*"):
                     stale.unlink()
             schema.upgrade(database)
-            guard(House(settings, keyring, database, self._clock, self._entropy))
+            guard(Deployment(settings, keyring, database, self._clock, self._entropy))
             self._take_partners(database, jwks)
             register = RegisterOf(database, keyring, self._entropy)
             self._take_residents(database, register, tell)
@@ -303,7 +303,7 @@ class Demonstration:
             with database.sealing() as (connection, now):
                 register.finish(connection, name, Progress(held, held, 0, b"", finished=True), self._watermarks(now))
                 private = {"synthetic": True, "seed": self._seed, "taken": held}
-                write_history(connection, [Change(Kind.IMPORT, "Demo Registrar", private)], now, self._entropy)
+                write_history(connection, [RecordedChange(Kind.IMPORT, "Demo Registrar", private)], now, self._entropy)
         else:
             register.advance(self._watermarks(self._clock.now()))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from joserfc.jwk import ECKey
 
+from gateway.administration.requests.staff import NewMember
 from gateway.cli.desk import Desk
 from gateway.cli.payments import balances
 from gateway.clock import SystemClock, SystemEntropy, jakarta_date
@@ -22,14 +23,13 @@ from gateway.config import Settings, read
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import b64u
-from gateway.ledger.checkpoint import origin_of
+from gateway.ledger.publication.checkpoint import origin_of
 from gateway.policy.policies import SHIPPED
 from gateway.staff.roles import Role
-from gateway.store import schema
-from gateway.store.engine import Database
-from gateway.store.register import RegisterOf
-from gateway.store.staff_first import found
-from gateway.verification.staff import NewMember
+from gateway.store.base import schema
+from gateway.store.base.engine import Database
+from gateway.store.register.residents import RegisterOf
+from gateway.store.staff.first_person import found
 
 FIRST = (Role.REGISTRAR, Role.APPROVER)
 """The roles of the two who let everybody else in."""
@@ -113,7 +113,9 @@ def invite_first(desk: Desk, persons: dict[Role, str]) -> list[dict[str, str]]:
     made = []
     for role, person in persons.items():
         if role.value not in held:
-            first = found(desk.house.database, desk.house.entropy, NewMember(person, [role.value]), "command line")
+            first = found(
+                desk.deployment.database, desk.deployment.entropy, NewMember(person, [role.value]), "command line"
+            )
             made.append({"person": person, "role": role.value, "member": first.member, "link": desk.link(first.token)})
     return made
 
@@ -129,7 +131,7 @@ def missing(desk: Desk, settings: Settings) -> Iterator[Lack]:
         yield Lack("TLS", "set tls.certificate and tls.key, or end it in a proxy and name that in server.proxies")
     elif settings.tls_certificate is None:
         yield Lack(f"a proxy that ends TLS for {settings.issuer}", "deploy/haproxy.cfg is a whole one")
-    if RegisterOf(desk.house.database, desk.house.keyring, desk.house.entropy).count() == 0:
+    if RegisterOf(desk.deployment.database, desk.deployment.keyring, desk.deployment.entropy).count() == 0:
         yield Lack("residents", f"nik-gateway register import FILE --by NAME {config}")
     if not any(desk.read("usage", {"id": each["id"]})["agreements"] for each in desk.rows("partners")):
         example = settings.file.parent / EXAMPLE / "agreement.toml"
@@ -139,7 +141,7 @@ def missing(desk: Desk, settings: Settings) -> Iterator[Lack]:
         if each["balance"] <= 0:
             remedy = f'nik-gateway payments credit {each["agreement"]} --amount … --reference "…" --proposer "…" --approver "…"'
             yield Lack(f"a prepayment for {each['agreement']}", f"{remedy} {config}")
-    beside = desk.house.database.sqlite_file
+    beside = desk.deployment.database.sqlite_file
     if beside is not None and beside.parent == settings.ledger_checkpoint_file.parent:
         yield Lack(
             "a disk of its own for the kept checkpoint",

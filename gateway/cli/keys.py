@@ -17,9 +17,9 @@ from gateway.keyring.example import THUMBPRINTS
 from gateway.keyring.provisioning import activate as hsm_activate
 from gateway.keyring.provisioning import missing
 from gateway.keyring.provisioning import provision as hsm_provision
-from gateway.keyring.session import JOBS, Opened, Slot
-from gateway.store.engine import Database
-from gateway.store.key_use import count_uses
+from gateway.keyring.session import JOBS, Slot, TokenSession
+from gateway.store.administration.key_use import count_uses
+from gateway.store.base.engine import Database
 
 LASTING = {
     Job.SUBJECT: "partners would lose the pseudonyms that they know residents by",
@@ -239,7 +239,7 @@ def _inside(slot: Slot | None) -> list[dict[str, Any]]:
     """The keys that lie in an HSM."""
     if slot is None:
         return []
-    opened = Opened(slot)
+    opened = TokenSession(slot)
     try:
         held = sorted((job, version, staged) for job, version, staged, _ in opened.labelled())
     finally:

@@ -11,27 +11,27 @@ from typing import Any
 
 import rich_click as click
 
-from gateway.app import House, configure_logging, guard, keeper_of, load_keys, open_house
+from gateway.app import Deployment, configure_logging, guard, keeper_of, load_keys, open_deployment
 from gateway.cli.ledger_witness import witness, witness_key
 from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, progress, say, settings_of, stop
 from gateway.clock import SystemClock, SystemEntropy, jakarta_midnight, rfc3339
 from gateway.config import Settings
 from gateway.errors import LedgerFault, LedgerForked
 from gateway.keyring.keys import b64u
-from gateway.ledger.check import Report
-from gateway.ledger.checkpoint import Checkpoint, successor, verify, vkeys_of
-from gateway.ledger.destruction import KEPT
-from gateway.ledger.entry import KINDS
-from gateway.ledger.export import entry_lines, first_since, head_line, stretch
-from gateway.ledger.keeper import Keeper
-from gateway.ledger.note import Note, NoteFault, VerifierKey
-from gateway.ledger.publication import NotYet, Publication
-from gateway.store import schema
-from gateway.store.engine import Database
-from gateway.store.ledger import LedgerOf
-from gateway.store.ledger_declaration import declare_new_log
-from gateway.store.ledger_parts import check_in_parts
-from gateway.store.ledger_retention import prune as prune_entries
+from gateway.ledger.check.check import Report
+from gateway.ledger.log.destruction import KEPT
+from gateway.ledger.log.entry import KINDS
+from gateway.ledger.log.note import Note, NoteFault, VerifierKey
+from gateway.ledger.publication.checkpoint import Checkpoint, successor, verify, vkeys_of
+from gateway.ledger.publication.export import entry_lines, first_since, head_line, stretch
+from gateway.ledger.publication.keeper import Keeper
+from gateway.ledger.publication.rhythm import NotYet, Publication
+from gateway.store.base import schema
+from gateway.store.base.engine import Database
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.ledger.parts import check_in_parts
+from gateway.store.sealing.declaration import declare_new_log
+from gateway.store.sealing.retention import prune as prune_entries
 
 _new_file = click.Path(path_type=Path, dir_okay=False)
 _file = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -132,11 +132,11 @@ def _mark(checkpoint: Checkpoint, others: dict[int, bytes] | None = None) -> dic
     return {checkpoint.size: checkpoint.root}
 
 
-def _open(config: Path) -> tuple[House, Keeper]:
+def _open(config: Path) -> tuple[Deployment, Keeper]:
     settings = settings_of(config)
     configure_logging(settings.log_level)  # on standard error, beside what is printed
-    house = open_house(settings, SystemClock(), SystemEntropy())
-    return house, keeper_of(house)
+    deployment = open_deployment(settings, SystemClock(), SystemEntropy())
+    return deployment, keeper_of(deployment)
 
 
 @ledger.command()
@@ -145,9 +145,9 @@ def _open(config: Path) -> tuple[House, Keeper]:
 @click.option("--output", type=_new_file, help="File instead of standard output.")
 def prove(config: Path, id: str, output: Path | None) -> None:
     """Print the receipt (C2SP tlog-proof) of the entry ID under the newest checkpoint."""
-    house, keeper = _open(config)
-    with closing(house.database):
-        publication = Publication(keeper, LedgerOf(house.database))
+    deployment, keeper = _open(config)
+    with closing(deployment.database):
+        publication = Publication(keeper, LedgerOf(deployment.database))
         found = publication.receipt(id)
         if isinstance(found, NotYet):
             keeper.publish()
@@ -177,13 +177,13 @@ def export(  # noqa: PLR0913  one argument for each option
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Write entries with their proof to FILE as NDJSON; checker/check_ledger.py verifies it with nothing else."""
-    house, keeper = _open(config)
-    with closing(house.database):
+    deployment, keeper = _open(config)
+    with closing(deployment.database):
         keeper.publish()
         note = keeper.public()
         assert note is not None  # noqa: S101  for the type checker: it was just published
         size = Checkpoint.parse(Note.parse(note).text).size
-        with LedgerOf(house.database).stretch() as (moment, pages):
+        with LedgerOf(deployment.database).stretch() as (moment, pages):
             first = first_since(size, moment.leaf, _midnight(since)) if since else 0
             end = max(first, first_since(size, moment.leaf, _midnight(until)) if until else size)
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -222,12 +222,12 @@ def prune(  # noqa: PLR0913  one argument for each option
 ) -> None:
     """Destroy the private parts of old entries, under a record of it; leaves and proofs stay."""
     persons = _two(proposer, approver)
-    house, _ = _open(config)
-    with closing(house.database):
-        guard(house)
-        if jakarta_midnight(before.date()) > house.clock.now():
+    deployment, _ = _open(config)
+    with closing(deployment.database):
+        guard(deployment)
+        if jakarta_midnight(before.date()) > deployment.clock.now():
             raise click.BadParameter("lies in the future", param_hint="--before")
-        done = prune_entries(house.database, kinds, _midnight(before), persons, house.entropy)
+        done = prune_entries(deployment.database, kinds, _midnight(before), persons, deployment.entropy)
     say(
         as_json,
         {"record": done.record if done else None, "destroyed": done.count if done else 0},
@@ -248,8 +248,8 @@ def prune(  # noqa: PLR0913  one argument for each option
 def declare(config: Path, proposer: str, approver: str, reason: str, as_json: bool) -> None:  # noqa: FBT001
     """Begin a new log where the database does not extend the kept checkpoint; its origin names the old head."""
     persons = _two(proposer, approver)
-    house, keeper = _open(config)
-    with closing(house.database):
+    deployment, keeper = _open(config)
+    with closing(deployment.database):
         try:
             keeper.examine()
         except LedgerForked as fork:
@@ -260,13 +260,13 @@ def declare(config: Path, proposer: str, approver: str, reason: str, as_json: bo
         if old is None:
             stop(COULD_NOT_RUN, f"{keeper.path} holds no checkpoint")
             return
-        with LedgerOf(house.database).moment() as moment:
+        with LedgerOf(deployment.database).moment() as moment:
             declared = moment.origin
         origin = successor(keeper.base, old)
         if declared and declared not in {old.origin, origin}:
             origin = declared  # another node has declared it already
         else:
-            declare_new_log(house.database, old, origin, persons, reason, house.entropy)
+            declare_new_log(deployment.database, old, origin, persons, reason, deployment.entropy)
         new = keeper.begin_anew(origin).checkpoint
     say(
         as_json,

@@ -10,8 +10,8 @@ import rich_click as click
 
 from gateway.cli.output import COULD_NOT_RUN, json_option, say, stop
 from gateway.clock import SystemClock, SystemEntropy
-from gateway.ledger.note import COSIGNATURE, POST_QUANTUM, NoteFault, VerifierKey, new_signer_text, parse_signer
-from gateway.ledger.witness import LONGEST, Reply, Witness
+from gateway.ledger.log.note import COSIGNATURE, POST_QUANTUM, NoteFault, VerifierKey, new_signer_text, parse_signer
+from gateway.ledger.publication.witness import LONGEST, Witness, WitnessReply
 
 _TYPES = {"ed25519": COSIGNATURE, "ml-dsa-44": POST_QUANTUM}
 
@@ -73,20 +73,20 @@ def _handler(cosigner: Witness) -> type[BaseHTTPRequestHandler]:
             declared = self.headers.get("content-length", "")
             if not declared.isdecimal() or int(declared) > LONGEST:
                 self.close_connection = True
-                self._answer(Reply(400, "a body of known length, of at most 64 KiB, is needed\n"))
+                self._answer(WitnessReply(400, "a body of known length, of at most 64 KiB, is needed\n"))
                 return
             body = self.rfile.read(int(declared))
             if self.path.rpartition("/")[2] != "add-checkpoint":
-                self._answer(Reply(404, "POST …/add-checkpoint\n"))
+                self._answer(WitnessReply(404, "POST …/add-checkpoint\n"))
                 return
             reply = cosigner.add_checkpoint(body)
             self._answer(reply)
             click.echo(f"{reply.status} {body.split(chr(10).encode())[0].decode('utf-8', 'replace')}")
 
         def do_GET(self) -> None:
-            self._answer(Reply(404, "POST …/add-checkpoint\n"))
+            self._answer(WitnessReply(404, "POST …/add-checkpoint\n"))
 
-        def _answer(self, reply: Reply) -> None:
+        def _answer(self, reply: WitnessReply) -> None:
             content = reply.body.encode()
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.media)

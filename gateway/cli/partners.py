@@ -12,7 +12,7 @@ from gateway.app import open_to_append
 from gateway.cli.output import FOUND_FAULT, config_option, json_option, say, settings_of, stop
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.errors import Refused
-from gateway.store.clients import ClientRow, ClientsOf
+from gateway.store.partners.clients import ClientRow, ClientsOf
 
 _by = click.option("--by", "actor", required=True, help="Who does it; narrowing takes one person.")
 
@@ -25,15 +25,15 @@ def partners() -> None:
 @contextmanager
 def _clients(config: Path) -> Iterator[ClientsOf]:
     """The clients of a deployment; whoever is named and is not there ends the command with 1."""
-    house = open_to_append(settings_of(config), SystemClock(), SystemEntropy())
+    deployment = open_to_append(settings_of(config), SystemClock(), SystemEntropy())
     try:
-        yield ClientsOf(house.database, house.entropy)
+        yield ClientsOf(deployment.database, deployment.entropy)
     except LookupError as fault:
         stop(FOUND_FAULT, f"nik-gateway: there is no {fault.args[0]!r}. See: nik-gateway partners list")
     except Refused:
         stop(FOUND_FAULT, "nik-gateway: same-person: proposer and approver must be two persons")
     finally:
-        house.database.close()
+        deployment.database.close()
 
 
 @partners.command("list")

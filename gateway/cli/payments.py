@@ -7,9 +7,9 @@ from typing import Any
 
 import rich_click as click
 
+from gateway.administration.requests.partners import Payment
 from gateway.cli.desk import Desk, desk_of
 from gateway.cli.output import FOUND_FAULT, config_option, json_option, say, stop, table
-from gateway.verification.acts import Payment
 
 MOST = 1_000_000_000_000  # rupiah of one transfer
 

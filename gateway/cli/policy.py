@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from gateway.app import open_house
+from gateway.app import open_deployment
 from gateway.cli.output import FOUND_FAULT, config_option, json_option, say, settings_of, stop
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.errors import Refused
@@ -16,7 +16,7 @@ from gateway.policy.inputs import Inputs
 from gateway.policy.policies import check as check_policies
 from gateway.policy.policies import load
 from gateway.policy.rules import Rule
-from gateway.store.partners import PartnersOf
+from gateway.store.partners.standings import PartnersOf
 
 
 @click.group()
@@ -79,15 +79,15 @@ def explain(  # noqa: PLR0913, PLR0917  one argument for each option
     """Which rule decides a request of this kind, and why. Exit 1 when it would be refused."""
     settings = settings_of(config)
     policies = load(settings.policies)
-    house = open_house(settings, SystemClock(), SystemEntropy())
-    with house.database.reading() as connection:
-        standing = PartnersOf(house.database, house.entropy).standing(connection, client_id)
-    house.database.close()
+    deployment = open_deployment(settings, SystemClock(), SystemEntropy())
+    with deployment.database.reading() as connection:
+        standing = PartnersOf(deployment.database, deployment.entropy).standing(connection, client_id)
+    deployment.database.close()
     if standing is None:
         stop(FOUND_FAULT, f"nik-gateway: there is no client {client_id!r}")
         return
     try:
-        agreed = in_force(standing.partner, purpose, house.clock.now())
+        agreed = in_force(standing.partner, purpose, deployment.clock.now())
     except Refused as refused:
         cause, facts = str(refused.refusal.cause), dict(refused.refusal.facts)
         told = f"refused before any policy: {cause} {facts}"

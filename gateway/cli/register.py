@@ -10,16 +10,16 @@ from typing import Any
 
 import rich_click as click
 
-from gateway.app import open_house, open_to_append
+from gateway.app import open_deployment, open_to_append
 from gateway.cli.output import FOUND_FAULT, config_option, json_option, progress, say, settings_of
 from gateway.clock import HOUR, SystemClock, SystemEntropy, jakarta_date, parse_rfc3339
 from gateway.register import regions
 from gateway.register.reasons import Status
 from gateway.register.status import judge
-from gateway.store.intake import open_lines, take_in
-from gateway.store.register import RegisterOf
-from gateway.store.rekeying import rekey
-from gateway.verification.standing import Watermark
+from gateway.sealing.standing import Watermark
+from gateway.store.administration.rekeying import rekey
+from gateway.store.register.intake import open_lines, take_in
+from gateway.store.register.residents import RegisterOf
 
 PAUSE = 0.01  # seconds between two pages of `rekey`, in which the gateway seals
 
@@ -62,13 +62,13 @@ def import_residents(  # noqa: PLR0913, PLR0917  one argument for each option
         raise click.BadParameter(f"{file}: there is no such file", param_hint="FILE")
     clock, entropy = SystemClock(), SystemEntropy()
     until = parse_rfc3339(complete_until) if complete_until else clock.now()
-    house = open_to_append(settings_of(config), clock, entropy, at_once=True)
+    deployment = open_to_append(settings_of(config), clock, entropy, at_once=True)
     listed = rejects or Path("stdin.rejects.ndjson" if source is None else f"{source}.rejects.ndjson")
     with open_lines(source, sys.stdin.buffer) as lines, progress("lines", None, quiet=as_json) as tell:
         done = take_in(
             lines,
-            RegisterOf(house.database, house.keyring, entropy),
-            house.database,
+            RegisterOf(deployment.database, deployment.keyring, entropy),
+            deployment.database,
             entropy,
             name=source.name if source else "-",
             kind=kind or "",
@@ -79,7 +79,7 @@ def import_residents(  # noqa: PLR0913, PLR0917  one argument for each option
             actor=actor,
             anew=anew,
         )
-    house.database.close()
+    deployment.database.close()
     say(
         as_json,
         {
@@ -107,19 +107,19 @@ def rekey_residents(config: Path, actor: str, as_json: bool) -> None:  # noqa: F
     First let every node use the new keys. After an interruption the same command goes on. Exit 1 when rows are left that
     need an older key: somebody still writes with it. `keys list --config` tells which versions are needed.
     """
-    house = open_to_append(settings_of(config), SystemClock(), SystemEntropy(), at_once=True)
-    total = RegisterOf(house.database, house.keyring, house.entropy).count()
+    deployment = open_to_append(settings_of(config), SystemClock(), SystemEntropy(), at_once=True)
+    total = RegisterOf(deployment.database, deployment.keyring, deployment.entropy).count()
     pause = Event()
     with progress("residents", total, quiet=as_json) as tell:
         done = rekey(
-            house.database,
-            house.keyring,
-            house.entropy,
+            deployment.database,
+            deployment.keyring,
+            deployment.entropy,
             actor=actor,
             tell=tell,
             rest=lambda: pause.wait(PAUSE),
         )
-    house.database.close()
+    deployment.database.close()
     say(
         as_json,
         {"index": done.index, "claims": done.claims, "rewritten": done.rewritten, "left": done.left},
@@ -138,11 +138,11 @@ def rekey_residents(config: Path, actor: str, as_json: bool) -> None:  # noqa: F
 def status(config: Path, as_json: bool) -> None:  # noqa: FBT001
     """Count residents by status and region: opens every record, so it takes a while on a large register."""
     settings = settings_of(config)
-    house = open_house(settings, SystemClock(), SystemEntropy())
-    held = RegisterOf(house.database, house.keyring, house.entropy)
-    with house.database.reading() as connection:
+    deployment = open_deployment(settings, SystemClock(), SystemEntropy())
+    held = RegisterOf(deployment.database, deployment.keyring, deployment.entropy)
+    with deployment.database.reading() as connection:
         marks = held.watermarks(connection)
-    now = house.clock.now()
+    now = deployment.clock.now()
     today, limit = jakarta_date(now), settings.register_behind_after_hours * HOUR
     by_status: Counter[str] = Counter()
     by_reason: Counter[str] = Counter()
@@ -155,7 +155,7 @@ def status(config: Path, as_json: bool) -> None:  # noqa: FBT001
             if reason:
                 by_reason[reason] += 1
             by_region.setdefault(record.regency, Counter())[str(found)] += 1
-    house.database.close()
+    deployment.database.close()
     names = regions.load().regencies
     rows: list[dict[str, Any]] = [
         {"regency": code, "name": names[code].name if code in names else "", **counts}

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import rich_click as click
 
-from gateway.app import House, open_to_append
+from gateway.administration.commands import Act, View
+from gateway.administration.requests.partners import ApprovedDigest, NewAdministrator
+from gateway.app import Deployment, open_to_append
 from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
 from gateway.cli.staff_members import COMMANDS
 from gateway.clock import SystemClock, SystemEntropy
@@ -16,9 +18,9 @@ from gateway.partners.approvals import require_other_person
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
 from gateway.staff.member import PREFIX
-from gateway.store.administration import do
-from gateway.store.views import Sight, show
-from gateway.verification.acts import Act, NewAdministrator, Seen, View
+from gateway.store.administration.performing import do
+from gateway.store.administration.views import show
+from gateway.store.commands.query import ReadContext
 
 
 @click.group()
@@ -29,7 +31,7 @@ def staff() -> None:
     """
 
 
-def _open(config: Path) -> tuple[House, Decider]:
+def _open(config: Path) -> tuple[Deployment, Decider]:
     settings = settings_of(config)
     return open_to_append(settings, SystemClock(), SystemEntropy()), Decider(load(settings.policies))
 
@@ -39,11 +41,11 @@ def _open(config: Path) -> tuple[House, Decider]:
 @json_option
 def list_staff(config: Path, as_json: bool) -> None:  # noqa: FBT001
     """Every credential of the house: client, person, scopes."""
-    house, decider = _open(config)
-    with house.database.reading() as connection:
-        sight = Sight(connection, house.clock.now(), decider.policies.purposes, decider)
-        items = show(sight, View("staff", query={"limit": "200"})).document["items"]
-    house.database.close()
+    deployment, decider = _open(config)
+    with deployment.database.reading() as connection:
+        context = ReadContext(connection, deployment.clock.now(), decider.policies.purposes, decider)
+        items = show(context, View("staff", query={"limit": "200"})).document["items"]
+    deployment.database.close()
     lines = [f"{each['client_id']:24} {each['person']:28} {' '.join(each['scopes'])}" for each in items]
     say(as_json, {"staff": items}, lambda: "\n".join(lines) or "Nobody. Give somebody one with: nik-gateway staff add")
 
@@ -74,18 +76,20 @@ def add(  # noqa: PLR0913, PLR0917  what a credential is made of
         jwk = json.loads(key.read_text("utf-8"))
     except (OSError, ValueError) as fault:
         stop(COULD_NOT_RUN, f"nik-gateway: {key}: {fault}")
-    house, decider = _open(config)
+    deployment, decider = _open(config)
     try:
         require_other_person((proposer, person), approver)
         body = NewAdministrator(client_id, person, list(scopes), jwk)
-        (proposed,) = do(house.database, house.entropy, decider, [Act("propose_administrator", {}, body, proposer)])
-        path, seen = {"id": proposed.answer["approval"]}, Seen(proposed.answer["digest"])
-        do(house.database, house.entropy, decider, [Act("approve", path, seen, approver)])
+        (proposed,) = do(
+            deployment.database, deployment.entropy, decider, [Act("propose_administrator", {}, body, proposer)]
+        )
+        path, seen = {"id": proposed.answer["approval"]}, ApprovedDigest(proposed.answer["digest"])
+        do(deployment.database, deployment.entropy, decider, [Act("approve", path, seen, approver)])
     except Refused as refused:
         told = refused.refusal.facts.get("fault") or refused.refusal.facts.get("members") or ""
         stop(FOUND_FAULT, f"nik-gateway: {refused.refusal.cause.value} {told}".rstrip())
     finally:
-        house.database.close()
+        deployment.database.close()
     say(as_json, {"client_id": client_id, "person": person}, lambda: f"{client_id}: a credential of {person}")
 
 
@@ -96,16 +100,16 @@ def add(  # noqa: PLR0913, PLR0917  what a credential is made of
 @json_option
 def dismiss(config: Path, client_id: str, actor: str, as_json: bool) -> None:  # noqa: FBT001
     """Take a credential, or a member (console.ID), away; holds from the next answer on, in every process."""
-    house, decider = _open(config)
+    deployment, decider = _open(config)
     act = Act("dismiss_administrator", {"client_id": client_id}, None, actor)
     if client_id.startswith(PREFIX):
         act = Act("dismiss_member", {"id": client_id.removeprefix(PREFIX)}, None, actor)
     try:
-        do(house.database, house.entropy, decider, [act])
+        do(deployment.database, deployment.entropy, decider, [act])
     except Refused:
         stop(FOUND_FAULT, f"nik-gateway: there is no {client_id!r}. See: nik-gateway staff list")
     finally:
-        house.database.close()
+        deployment.database.close()
     say(as_json, {"client_id": client_id, "dismissed": True}, lambda: f"{client_id}: dismissed")
 
 

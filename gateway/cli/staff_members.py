@@ -7,13 +7,13 @@ from typing import Any
 
 import rich_click as click
 
+from gateway.administration.requests.partners import SuspensionReason
+from gateway.administration.requests.staff import NewMember
 from gateway.cli.desk import desk_of
 from gateway.cli.output import config_option, json_option, say
 from gateway.clock import rfc3339_seconds
 from gateway.staff.roles import Role
-from gateway.store.staff_first import found
-from gateway.verification.acts import Reason
-from gateway.verification.staff import NewMember
+from gateway.store.staff.first_person import found
 
 
 def _say_link(as_json: bool, document: dict[str, Any], link: str) -> None:  # noqa: FBT001  --json itself
@@ -69,7 +69,7 @@ def enrol(  # noqa: PLR0913  what a member is made of
             made = desk.act("invite_member", {"id": member}, proposer)
             _say_link(as_json, {name: made[name] for name in ("member", "person", "expires")}, desk.link(made["token"]))
             return
-        first = found(desk.house.database, desk.house.entropy, body, proposer or "command line")
+        first = found(desk.deployment.database, desk.deployment.entropy, body, proposer or "command line")
         document = {"member": first.member, "person": person, "expires": rfc3339_seconds(first.expires)}
         _say_link(as_json, document, desk.link(first.token))
 
@@ -136,7 +136,7 @@ def recertify(config: Path, member: str, actor: str, as_json: bool) -> None:  # 
 def suspend(config: Path, member: str, actor: str, reason: str, as_json: bool) -> None:  # noqa: FBT001
     """Suspend a MEMBER at once: every session ends."""
     with desk_of(config) as desk:
-        done = desk.act("suspend_member", {"id": member}, actor, Reason(reason))
+        done = desk.act("suspend_member", {"id": member}, actor, SuspensionReason(reason))
     say(as_json, done, lambda: f"{done['person']}: suspended")
 
 

@@ -40,7 +40,7 @@ class TokenMacKey(MacKey):
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class HardwareSigner:
     """A private key that never leaves its token, as `SigningKey` asks for it."""
 
     inside: Callable[[bytes], bytes] = field(repr=False)
@@ -133,7 +133,7 @@ def _signing_key(held: Held, job: Job, version: int, inside: Any, *, staged: boo
         msg = "must be a P-256 or an Ed25519 key"
         raise ValueError(msg)
     kid = f"{job}-{version}-{JWKRegistry.import_key(dict(jwk)).thumbprint()[:6]}"
-    signer = Signer(held.inside(job, version, make))
+    signer = HardwareSigner(held.inside(job, version, make))
     return SigningKey(job, version, kid, alg, signer, {**jwk, "kid": kid, "alg": alg, "use": "sig"}, staged)
 
 

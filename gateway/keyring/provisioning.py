@@ -20,7 +20,7 @@ from gateway.clock import Entropy
 from gateway.errors import Misconfigured
 from gateway.keyring.keys import MAC_JOBS, SIGN_JOBS, Job, b64u
 from gateway.keyring.pkcs11 import SIZE, TAG
-from gateway.keyring.session import JOBS, Opened, Slot, name_of
+from gateway.keyring.session import JOBS, Slot, TokenSession, name_of
 
 _ED25519 = "1.3.101.112"
 _KEPT_INSIDE = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.PRIVATE: True}
@@ -57,8 +57,8 @@ def activate(slot: Slot, job: Job) -> list[str]:
 
 
 @contextmanager
-def _changing(slot: Slot) -> Iterator[Opened]:
-    opened = Opened(slot, change=True)
+def _changing(slot: Slot) -> Iterator[TokenSession]:
+    opened = TokenSession(slot, change=True)
     try:
         yield opened
     except pkcs11.PKCS11Error as fault:

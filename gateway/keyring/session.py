@@ -40,7 +40,7 @@ class Slot:
     pin: str = field(repr=False)
 
 
-class Opened:
+class TokenSession:
     """An open token. Raises Misconfigured when it cannot be opened."""
 
     def __init__(self, slot: Slot, *, change: bool = False) -> None:
@@ -91,7 +91,7 @@ class Held:
         self._closed = Event()
         self._lost = ""
         self._identities: dict[tuple[Job, int], bytes] = {}
-        self.opened = Opened(slot)
+        self.opened = TokenSession(slot)
         self._begun = _resets[slot.module]
         self._objects = {(job, version): inside for job, version, _, inside in self.opened.labelled()}
 
@@ -143,7 +143,7 @@ class Held:
             self._find()
 
     def _find(self) -> None:
-        opened = Opened(self._slot)
+        opened = TokenSession(self._slot)
         objects = {(job, version): inside for job, version, _, inside in opened.labelled()}
         for which, identity in self._identities.items():
             if which not in objects or opened.identity(objects[which]) != identity:

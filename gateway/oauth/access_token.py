@@ -76,7 +76,7 @@ class AccessToken:
     claim_names: Mapping[str, frozenset[str]] | None
 
 
-class External(Protocol):
+class ForeignTokens(Protocol):
     """The port to the tokens of another issuer (see `oauth/external.py`)."""
 
     @property
@@ -96,7 +96,7 @@ class AccessTokens:
         self._signer = signer
         self._keys: dict[str, PublicKey] = {jwk["kid"]: parse_key(jwk) for jwk in public}
         self._seen: dict[str, AccessToken] = {}
-        self.external: External | None = None
+        self.external: ForeignTokens | None = None
         header = {"typ": "at+jwt", "alg": signer.alg, "kid": signer.kid}
         self._header = b64u(_encode(header)).encode()
 

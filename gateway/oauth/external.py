@@ -56,7 +56,7 @@ _decode = msgspec.json.Decoder(_Claims).decode
 
 
 @dataclass(frozen=True, slots=True)
-class External:
+class ExternalIssuer:
     """Another authorization server: its issuer, and whom its client ids stand for here (theirs → ours)."""
 
     issuer: str
@@ -65,7 +65,7 @@ class External:
     trust: SSLContext | None = None  # whose certificates are believed; None: the usual authorities
 
 
-class Unreachable(GatewayError):
+class IssuerUnreachable(GatewayError):
     """Metadata or keys could not be had; the text says which and why."""
 
 
@@ -74,7 +74,7 @@ class ExternalTokens:
 
     def __init__(
         self,
-        external: External,
+        external: ExternalIssuer,
         resource: str,
         clock: Clock,
         resolve: Callable[[str], Awaitable[Client | None]],
@@ -158,7 +158,7 @@ class ExternalTokens:
             return False
         try:
             await self.refresh()
-        except Unreachable:
+        except IssuerUnreachable:
             return False
         return True
 
@@ -187,7 +187,7 @@ class ExternalTokens:
             metadata = await self._get(http, metadata_url(self._external.issuer))
             if metadata.get("issuer") != self._external.issuer:
                 msg = f"{self._external.issuer}: its metadata name another issuer"
-                raise Unreachable(msg)
+                raise IssuerUnreachable(msg)
             found = await self._get(http, str(metadata.get("jwks_uri")))
         keys: dict[str, list[PublicKey]] = {}
         for jwk in found.get("keys") or ():
@@ -201,7 +201,7 @@ class ExternalTokens:
     async def _get(self, http: httpx.AsyncClient, url: str) -> dict[str, Any]:
         if urlsplit(url).scheme != "https" and not self._external.insecure:
             msg = f"{url}: must be https"
-            raise Unreachable(msg)
+            raise IssuerUnreachable(msg)
         try:
             async with http.stream("GET", url, headers={"accept": "application/json"}) as reply:
                 body = b""
@@ -212,11 +212,11 @@ class ExternalTokens:
                 status = reply.status_code
             if status != _OK or len(body) > _LARGEST:
                 msg = f"{url}: status {status}, {len(body)} bytes"
-                raise Unreachable(msg)
+                raise IssuerUnreachable(msg)
             return _decode_object(body)
         except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, UnicodeError, ValueError) as fault:
             msg = f"{url}: {type(fault).__name__}"
-            raise Unreachable(msg) from fault
+            raise IssuerUnreachable(msg) from fault
 
 
 def metadata_url(issuer: str) -> str:

@@ -28,7 +28,7 @@ INACTIVE: Mapping[str, Any] = {"active": False}
 _encode = msgspec.json.Encoder().encode
 
 
-class _Endpoint(IntrospectionEndpoint):  # type: ignore[misc]  # authlib is untyped
+class _IntrospectionEndpoint(IntrospectionEndpoint):  # type: ignore[misc]  # authlib is untyped
     CLIENT_AUTH_METHODS = AUTH_METHODS
 
     def __init__(self, tokens: AccessTokens, clock: Clock) -> None:
@@ -62,7 +62,7 @@ class Introspections:
         self._server = server
         self._signer = signer
         self._clock = clock
-        server.register_endpoint(_Endpoint(tokens, clock))
+        server.register_endpoint(_IntrospectionEndpoint(tokens, clock))
         header = {"typ": "token-introspection+jwt", "alg": signer.alg, "kid": signer.kid}
         self._header = b64u(_encode(header)).encode()
 

@@ -49,7 +49,7 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LoginRequest:
     """What binds an answer to its question: state and nonce (RFC 6749 §10.12), the PKCE verifier, and when it was asked.
 
     `fresh`: the person has to prove anew who they are.
@@ -73,7 +73,7 @@ class Login:
         self._keys: Mapping[str, Any] = {}
         self._fetched = -REFRESH
 
-    async def url(self, asked: Asked) -> str:
+    async def url(self, asked: LoginRequest) -> str:
         """Where to send the browser. Raises LoginFault."""
         metadata = await self._known()
         more = [
@@ -93,7 +93,7 @@ class Login:
         )
         return uri
 
-    async def subject(self, asked: Asked, told: Mapping[str, str]) -> str:
+    async def subject(self, asked: LoginRequest, told: Mapping[str, str]) -> str:
         """Whom the provider names in answer to `asked`. Raises LoginFault."""
         metadata = await self._known()
         if told.get("state") != asked.state or not told.get("code"):
@@ -117,7 +117,7 @@ class Login:
             raise LoginFault(f"no {self._provider.claim} is told")
         return subject
 
-    def _check(self, claims: Mapping[str, Any], asked: Asked) -> None:
+    def _check(self, claims: Mapping[str, Any], asked: LoginRequest) -> None:
         """OpenID Connect Core 1.0 §3.1.3.7, and what is demanded of the login itself. Raises LoginFault."""
         provider, now = self._provider, self._clock.now() // SECOND
         audience = claims.get("aud")

@@ -37,7 +37,7 @@ def presented(tokens: AccessTokens, token: str, clock: Clock) -> TokenClaims | N
     return found.claims if tokens.issued(found) else None
 
 
-class _Endpoint(RevocationEndpoint):  # type: ignore[misc]  # authlib is untyped
+class _RevocationEndpoint(RevocationEndpoint):  # type: ignore[misc]  # authlib is untyped
     CLIENT_AUTH_METHODS = AUTH_METHODS
 
     def __init__(self, tokens: AccessTokens, clock: Clock) -> None:
@@ -65,7 +65,7 @@ class Revocations:
 
     def __init__(self, server: TokenEndpoint, tokens: AccessTokens, clock: Clock) -> None:
         self._server = server
-        server.register_endpoint(_Endpoint(tokens, clock))
+        server.register_endpoint(_RevocationEndpoint(tokens, clock))
 
     def decide(self, form: Mapping[str, str], client: Client | None, certificate: Certificate | None = None) -> Grant:
         """Decide a request: its `token`, when there is one, is to be revoked in the seal that uses up its `proofs`."""

@@ -28,7 +28,7 @@ class Disclosure(StrEnum):
 _DEPTHS = {level: depth for depth, level in enumerate(Disclosure)}
 
 
-class State(StrEnum):
+class AgreementState(StrEnum):
     """Where an agreement version stands in its life."""
 
     DRAFT = "draft"
@@ -95,7 +95,7 @@ class Agreement:
     id: str
     partner: str
     version: int
-    state: State
+    state: AgreementState
     digest: str
     starts: int
     ends: int

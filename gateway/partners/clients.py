@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from gateway.partners.table import Table
+from gateway.partners.table import FieldReader
 
 PRIVATE_KEY_JWT = "private_key_jwt"
 TLS = "tls_client_auth"
@@ -57,7 +57,7 @@ class ClientRegistration:
     tls: tuple[str, str] | None = None
 
 
-def read_client(table: Table, partner: str) -> ClientRegistration:
+def read_client(table: FieldReader, partner: str) -> ClientRegistration:
     """The client in an `[[agreement.client]]` table; what is wrong goes to the table's faults."""
     client_id = table.text("client_id", "the OAuth client", None, _CLIENT_ID, "1 to 64 of A-Z a-z 0-9 . _ -")
     method = table.choice("auth_method", AUTH_METHODS, "how it authenticates")
@@ -68,7 +68,7 @@ def read_client(table: Table, partner: str) -> ClientRegistration:
     return ClientRegistration(client_id, partner, method, binding, keys, tls)
 
 
-def _read_tls_name(table: Table, method: str) -> tuple[str, str] | None:
+def _read_tls_name(table: FieldReader, method: str) -> tuple[str, str] | None:
     named = [(key, table.text(key)) for key in TLS_NAMES if table.has(key)]
     if method == TLS and len(named) != 1:
         table.faults.add(table.path("tls_client_auth_…"), f"exactly one of {', '.join(TLS_NAMES)} is needed")
@@ -80,12 +80,12 @@ def _read_tls_name(table: Table, method: str) -> tuple[str, str] | None:
     return named[0] if named else None
 
 
-def _read_keys(table: Table, method: str) -> tuple[Mapping[str, object], ...]:
+def _read_keys(table: FieldReader, method: str) -> tuple[Mapping[str, object], ...]:
     if method == TLS:
         return ()
     keys = []
     for entry in table.tables("keys", "public keys as JWKs"):
-        jwk = {name: entry.raw(name) for name in entry.keys()}  # noqa: SIM118  a Table is no mapping
+        jwk = {name: entry.raw(name) for name in entry.keys()}  # noqa: SIM118  a FieldReader is no mapping
         if fault := _fault_of(jwk):
             entry.faults.add(entry.here, fault)
         elif method == SELF_SIGNED_TLS and not jwk.get("x5c"):

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gateway.clock import jakarta_date
-from gateway.partners.agreement import Agreement, Disclosure, Limits, PurposeTerms, State
+from gateway.partners.agreement import Agreement, AgreementState, Disclosure, Limits, PurposeTerms
 
 
 def digest_of(agreement: Agreement) -> str:
@@ -59,7 +59,7 @@ def from_document(document: Mapping[str, Any]) -> Agreement:
         id=document["id"],
         partner=document["partner"],
         version=document["version"],
-        state=State(document["state"]),
+        state=AgreementState(document["state"]),
         digest=document["digest"],
         starts=document["starts"],
         ends=document["ends"],

@@ -11,14 +11,14 @@ from typing import Any
 
 from gateway.clock import jakarta_date, rfc3339_seconds
 from gateway.errors import Cause, Refused
-from gateway.partners.agreement import Agreement, AgreementInForce, Partner, PurposeTerms, State
+from gateway.partners.agreement import Agreement, AgreementInForce, AgreementState, Partner, PurposeTerms
 
 _RESTORE = {
-    State.DRAFT: "complete_agreement",
-    State.PROPOSED: "await_approval",
-    State.APPROVED: "await_term",
-    State.EXPIRED: "renew_agreement",
-    State.TERMINATED: "conclude_agreement",
+    AgreementState.DRAFT: "complete_agreement",
+    AgreementState.PROPOSED: "await_approval",
+    AgreementState.APPROVED: "await_term",
+    AgreementState.EXPIRED: "renew_agreement",
+    AgreementState.TERMINATED: "conclude_agreement",
 }
 _NO_AGREEMENT = "none"
 
@@ -32,17 +32,32 @@ RESTORE_SUSPENDED = {
 
 _CONTACT = "contact_directorate"
 # What is told first when nothing is in force: the state that the partner can do most about.
-_TELLING = (State.SUSPENDED, State.APPROVED, State.EXPIRED, State.TERMINATED, State.PROPOSED, State.DRAFT)
-_BEGUN = frozenset({State.APPROVED, State.IN_FORCE, State.SUSPENDED, State.EXPIRED, State.TERMINATED})
+_TELLING = (
+    AgreementState.SUSPENDED,
+    AgreementState.APPROVED,
+    AgreementState.EXPIRED,
+    AgreementState.TERMINATED,
+    AgreementState.PROPOSED,
+    AgreementState.DRAFT,
+)
+_BEGUN = frozenset(
+    {
+        AgreementState.APPROVED,
+        AgreementState.IN_FORCE,
+        AgreementState.SUSPENDED,
+        AgreementState.EXPIRED,
+        AgreementState.TERMINATED,
+    }
+)
 
 
-def state_at(agreement: Agreement, at: int) -> State:
+def state_at(agreement: Agreement, at: int) -> AgreementState:
     """The state of a version at the instant `at`: an approved one is in force within its term and expired after it."""
-    if agreement.state is not State.IN_FORCE and agreement.state is not State.APPROVED:
+    if agreement.state is not AgreementState.IN_FORCE and agreement.state is not AgreementState.APPROVED:
         return agreement.state
     if at < agreement.starts:
-        return State.APPROVED
-    return State.IN_FORCE if at < agreement.ends else State.EXPIRED
+        return AgreementState.APPROVED
+    return AgreementState.IN_FORCE if at < agreement.ends else AgreementState.EXPIRED
 
 
 def in_force(partner: Partner, purpose: str, at: int) -> AgreementInForce:
@@ -55,13 +70,13 @@ def in_force(partner: Partner, purpose: str, at: int) -> AgreementInForce:
 
     """
     if partner.suspended:
-        raise _refused(State.SUSPENDED.value, _restore_partner(partner))
+        raise _refused(AgreementState.SUSPENDED.value, _restore_partner(partner))
     standing = governing(partner.agreements, at)
     for agreement in standing:
         if (
             purpose in agreement.purposes
             and purpose not in _suspended(partner, agreement)
-            and state_at(agreement, at) is State.IN_FORCE
+            and state_at(agreement, at) is AgreementState.IN_FORCE
         ):
             return AgreementInForce(agreement)
     raise _why_not(standing, purpose, at)
@@ -120,33 +135,35 @@ def _suspended(partner: Partner, agreement: Agreement) -> frozenset[str]:
 def _rank(agreement: Agreement, at: int) -> tuple[bool, bool, int]:
     """A suspended version goes before all others: a newer one must not lift what one person imposed."""
     begun = agreement.state in _BEGUN and agreement.starts <= at
-    return agreement.state is State.SUSPENDED, begun, agreement.version
+    return agreement.state is AgreementState.SUSPENDED, begun, agreement.version
 
 
 def _why_not(standing: tuple[Agreement, ...], purpose: str, at: int) -> Refused:
     states = [(state_at(agreement, at), agreement) for agreement in standing]
     having = [(state, agreement) for state, agreement in states if purpose in agreement.purposes and state in _BEGUN]
-    if any(state is State.IN_FORCE for state, _ in having):
+    if any(state is AgreementState.IN_FORCE for state, _ in having):
         # In force, but this purpose of it was suspended by itself.
-        return _refused(State.SUSPENDED.value, [_CONTACT], purpose=purpose)
-    if not having and any(state is State.IN_FORCE for state, _ in states):
+        return _refused(AgreementState.SUSPENDED.value, [_CONTACT], purpose=purpose)
+    if not having and any(state is AgreementState.IN_FORCE for state, _ in states):
         return Refused(Cause.PURPOSE_NOT_AGREED, purpose=purpose)
     for state in _TELLING:
         for found, agreement in having or states:
             if found is state:
                 return _refused(state.value, _restore(state, agreement))
-    return _refused(_NO_AGREEMENT, [_RESTORE[State.TERMINATED]])
+    return _refused(_NO_AGREEMENT, [_RESTORE[AgreementState.TERMINATED]])
 
 
-def _restore(state: State, agreement: Agreement) -> list[str]:
-    if state is State.SUSPENDED:
+def _restore(state: AgreementState, agreement: Agreement) -> list[str]:
+    if state is AgreementState.SUSPENDED:
         return [RESTORE_SUSPENDED.get(agreement.suspension, _CONTACT)]
     return [_RESTORE[state]]
 
 
 def _restore_partner(partner: Partner) -> list[str]:
-    suspended = [agreement for agreement in partner.agreements if agreement.state is State.SUSPENDED]
-    return sorted({slug for agreement in suspended for slug in _restore(State.SUSPENDED, agreement)} | {_CONTACT})
+    suspended = [agreement for agreement in partner.agreements if agreement.state is AgreementState.SUSPENDED]
+    return sorted(
+        {slug for agreement in suspended for slug in _restore(AgreementState.SUSPENDED, agreement)} | {_CONTACT}
+    )
 
 
 def _refused(state: str, restore: list[str], **facts: object) -> Refused:
@@ -154,7 +171,7 @@ def _refused(state: str, restore: list[str], **facts: object) -> Refused:
 
 
 def _shown(partner: Partner, agreement: Agreement, at: int) -> dict[str, Any]:
-    state = State.SUSPENDED if partner.suspended else state_at(agreement, at)
+    state = AgreementState.SUSPENDED if partner.suspended else state_at(agreement, at)
     suspended, limits = _suspended(partner, agreement), agreement.limits
     shown: dict[str, Any] = {
         "agreement": agreement.id,
@@ -175,7 +192,7 @@ def _shown(partner: Partner, agreement: Agreement, at: int) -> dict[str, Any]:
     for name in ("access", "dpia", "on_behalf_of"):
         if name in agreement.fields:
             shown[name] = agreement.fields[name]
-    if state is not State.IN_FORCE:
+    if state is not AgreementState.IN_FORCE:
         shown["restore"] = _restore_partner(partner) if partner.suspended else _restore(state, agreement)
     return shown
 

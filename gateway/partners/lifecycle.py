@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from gateway.errors import Cause, Refused
-from gateway.partners.agreement import Agreement, State
+from gateway.partners.agreement import Agreement, AgreementState
 from gateway.partners.difference import needs_assessment
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import PartnerEntry, parse_agreement
 
-UNSETTLED = frozenset({State.DRAFT, State.PROPOSED})
+UNSETTLED = frozenset({AgreementState.DRAFT, AgreementState.PROPOSED})
 """States of a version that nobody has approved."""
 
-LIVE = frozenset({State.APPROVED, State.IN_FORCE})
+LIVE = frozenset({AgreementState.APPROVED, AgreementState.IN_FORCE})
 """States of a version that is in force or will be when its term begins."""
 
 AUTOMATIC = frozenset({"semester_report_overdue", "return_data_overdue"})
@@ -101,7 +101,7 @@ def newest_approved(versions: Sequence[Agreement]) -> Agreement | None:
 
 def require_open(versions: Sequence[Agreement]) -> None:
     """Raises Refused(CONFLICT) when the agreement has ended: what follows it is another agreement."""
-    if any(one.state is State.TERMINATED for one in versions):
+    if any(one.state is AgreementState.TERMINATED for one in versions):
         raise Refused(Cause.CONFLICT, fault="the agreement has ended: conclude another")
 
 
@@ -113,26 +113,26 @@ def suspend(held: Agreement, reason: str, purpose: str = "") -> Agreement:
     if purpose:
         return replace(held, suspended=held.suspended | {purpose}) if purpose in held.purposes else held
     if held.state in LIVE:
-        return replace(held, state=State.SUSPENDED, suspension=reason)
-    if held.state is State.SUSPENDED and held.suspension in AUTOMATIC and reason not in AUTOMATIC:
+        return replace(held, state=AgreementState.SUSPENDED, suspension=reason)
+    if held.state is AgreementState.SUSPENDED and held.suspension in AUTOMATIC and reason not in AUTOMATIC:
         return replace(held, suspension=reason)
     return held
 
 
 def resume(held: Agreement) -> Agreement:
     """The version with every suspension lifted."""
-    state = State.IN_FORCE if held.state is State.SUSPENDED else held.state
+    state = AgreementState.IN_FORCE if held.state is AgreementState.SUSPENDED else held.state
     return replace(held, state=state, suspension="", suspended=frozenset())
 
 
 def restore(held: Agreement) -> Agreement:
     """The version with the gateway's own suspension lifted, and no other."""
-    if held.state is State.SUSPENDED and held.suspension in AUTOMATIC:
-        return replace(held, state=State.IN_FORCE, suspension="")
+    if held.state is AgreementState.SUSPENDED and held.suspension in AUTOMATIC:
+        return replace(held, state=AgreementState.IN_FORCE, suspension="")
     return held
 
 
 def terminate(held: Agreement) -> Agreement:
     """The version ended for good."""
-    ended = held.state in LIVE or held.state is State.SUSPENDED
-    return replace(held, state=State.TERMINATED, suspension="") if ended else held
+    ended = held.state in LIVE or held.state is AgreementState.SUSPENDED
+    return replace(held, state=AgreementState.TERMINATED, suspension="") if ended else held

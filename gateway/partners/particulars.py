@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from gateway.partners.table import Table
+from gateway.partners.table import FieldReader
 
 CLASSES = frozenset({
     "ministry", "agency", "region", "bpjs", "public_hospital", "bank", "insurer", "finance_company", "telecom",
@@ -31,7 +31,7 @@ _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 _HOURS = r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d"
 
 
-def read_particulars(table: Table) -> dict[str, object]:
+def read_particulars(table: FieldReader) -> dict[str, object]:
     """Everything that goes to `fields` as it was agreed; what is wrong goes to the table's faults."""
     fields: dict[str, object] = {
         "mou": _read_instrument(table.table("mou", "the memorandum of understanding comes before the PKS")),
@@ -57,7 +57,7 @@ def read_particulars(table: Table) -> dict[str, object]:
     return fields
 
 
-def read_exemption(partner: Table) -> dict[str, object] | None:
+def read_exemption(partner: FieldReader) -> dict[str, object] | None:
     """`exemption = { ground, proof }` of a partner table, None when no exemption is claimed."""
     if not partner.has("exemption"):
         return None
@@ -70,7 +70,7 @@ def read_exemption(partner: Table) -> dict[str, object] | None:
     return exemption
 
 
-def read_networks(addresses: object, table: Table) -> tuple[IPv4Network | IPv6Network, ...]:
+def read_networks(addresses: object, table: FieldReader) -> tuple[IPv4Network | IPv6Network, ...]:
     """The networks of `access.addresses`; `table` takes the faults."""
     networks = []
     for address in addresses if isinstance(addresses, list) else ():
@@ -85,7 +85,7 @@ def read_networks(addresses: object, table: Table) -> tuple[IPv4Network | IPv6Ne
     return tuple(networks)
 
 
-def _read_instrument(table: Table) -> dict[str, object]:
+def _read_instrument(table: FieldReader) -> dict[str, object]:
     signatories: list[Mapping[str, object]] = []
     for entry in table.tables("signatories", "who signed, for either side"):
         side = entry.choice("side", SIDES, "directorate or partner")
@@ -105,7 +105,7 @@ def _read_instrument(table: Table) -> dict[str, object]:
     return instrument
 
 
-def _read_access(table: Table) -> dict[str, object]:
+def _read_access(table: FieldReader) -> dict[str, object]:
     certificates = table.texts("certificates", default=())
     for thumbprint in certificates:
         if not _THUMBPRINT.fullmatch(thumbprint):
@@ -123,7 +123,7 @@ def _read_access(table: Table) -> dict[str, object]:
     return access
 
 
-def _read_duties(table: Table) -> dict[str, object]:
+def _read_duties(table: FieldReader) -> dict[str, object]:
     duties: dict[str, object] = {}
     for name in DUTIES:
         duty = table.table(name, "a duty of every partner, with its due date")
@@ -133,14 +133,14 @@ def _read_duties(table: Table) -> dict[str, object]:
     return duties
 
 
-def _read_dpia(table: Table) -> dict[str, object]:
+def _read_dpia(table: FieldReader) -> dict[str, object]:
     why = "no activation without a DPIA, art 34(2)e"
     dpia: dict[str, object] = {"reference": table.text("reference", why), "date": table.day("date", why).isoformat()}
     table.close()
     return dpia
 
 
-def _read_contact(table: Table) -> dict[str, object]:
+def _read_contact(table: FieldReader) -> dict[str, object]:
     contact: dict[str, object] = {
         "name": table.text("name"),
         "email": table.text("email", "", None, r"[^@\s]+@[^@\s]+", "an e-mail address"),
@@ -150,7 +150,7 @@ def _read_contact(table: Table) -> dict[str, object]:
     return contact
 
 
-def _read_processor(table: Table) -> dict[str, object]:
+def _read_processor(table: FieldReader) -> dict[str, object]:
     processor: dict[str, object] = {
         "name": table.text("name"),
         "country": table.text(
@@ -162,7 +162,7 @@ def _read_processor(table: Table) -> dict[str, object]:
     return processor
 
 
-def _read_ending(table: Table) -> dict[str, object]:
+def _read_ending(table: FieldReader) -> dict[str, object]:
     ending: dict[str, object] = {
         "grounds": list(table.texts("grounds")),
         "notice_days": table.whole("notice_days", 0, 365, 0),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import Cause, Misconfigured, Refused
-from gateway.partners.table import Faults, Table
+from gateway.partners.table import Faults, FieldReader
 
 TIER_1 = frozenset({"name", "birth_place", "birth_date", "sex"})
 """Elements that any purpose may use."""
@@ -48,7 +48,7 @@ def refuse_forbidden(claims: Iterable[str]) -> None:
         raise Refused(Cause.CLAIM_NOT_AGREED, claims=sorted(named))
 
 
-def read_claims(table: Table, key: str, claims: tuple[str, ...]) -> tuple[str, ...]:
+def read_claims(table: FieldReader, key: str, claims: tuple[str, ...]) -> tuple[str, ...]:
     """Those of `claims` that exist and may be compared; the others are noted as faults of `key`."""
     kept = []
     for claim in claims:
@@ -116,7 +116,7 @@ class PurposeCatalogue:
 
 
 def _purpose(name: str, values: object, faults: Faults) -> Purpose:
-    outer = Table({name: values}, "", faults)
+    outer = FieldReader({name: values}, "", faults)
     if not re.fullmatch(_SLUG, name):
         faults.add(name, "a purpose is named in lower-case letters, digits and `_`")
     table = outer.table(name)

@@ -30,7 +30,7 @@ class Faults:
         self.add(path, f"missing — {why}" if why else "missing")
 
 
-class Table:
+class FieldReader:
     """One table while it is being read. `close` reports whatever was never taken: unknown keys are faults."""
 
     def __init__(self, values: Mapping[str, object], path: str, faults: Faults) -> None:
@@ -127,17 +127,17 @@ class Table:
             self.faults.add(self.path(key), "names something twice")
         return tuple(value)
 
-    def table(self, key: str, why: str = "") -> Table:
+    def table(self, key: str, why: str = "") -> FieldReader:
         """The table at `key`; an absent one reads as empty after its fault was noted."""
         value = self.raw(key, why)
         if isinstance(value, Mapping):
-            return Table(value, self.path(key), self.faults)
+            return FieldReader(value, self.path(key), self.faults)
         if value is not None:
             self.faults.add(self.path(key), "must be a table")
         # The fault of the table stands for those of its fields: they go to a list that nobody reads.
-        return Table({}, self.path(key), Faults())
+        return FieldReader({}, self.path(key), Faults())
 
-    def tables(self, key: str, why: str = "", *, optional: bool = False) -> list[Table]:
+    def tables(self, key: str, why: str = "", *, optional: bool = False) -> list[FieldReader]:
         """The list of tables at `key`; a mandatory one must not be empty."""
         value = self.raw(key, why, [] if optional else None)
         if value is None:
@@ -147,7 +147,7 @@ class Table:
             return []
         if not value and not optional:
             self.faults.absent(self.path(key), why or "the list is empty")
-        return [Table(item, f"{self.path(key)}[{index}]", self.faults) for index, item in enumerate(value, 1)]
+        return [FieldReader(item, f"{self.path(key)}[{index}]", self.faults) for index, item in enumerate(value, 1)]
 
     def close(self) -> None:
         """Note every key that nobody took."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from gateway.clock import jakarta_midnight
-from gateway.partners.agreement import Agreement, Disclosure, Limits, PurposeTerms, State
+from gateway.partners.agreement import Agreement, AgreementState, Disclosure, Limits, PurposeTerms
 from gateway.partners.clients import ClientRegistration, read_client
 from gateway.partners.document import digest_of, from_document, to_document
 from gateway.partners.particulars import CLASSES, read_exemption, read_networks, read_particulars
@@ -25,9 +25,9 @@ from gateway.partners.purposes import (
     PurposeCatalogue,
     read_claims,
 )
-from gateway.partners.table import Faults, Table
+from gateway.partners.table import Faults, FieldReader
 
-__all__ = ["PartnerEntry", "Row", "digest_of", "from_document", "parse_agreement", "parse_file", "to_document"]
+__all__ = ["PartnerEntry", "TermRow", "digest_of", "from_document", "parse_agreement", "parse_file", "to_document"]
 
 _ID = r"[a-z0-9][a-z0-9-]{0,63}"
 _ID_FORM = "1 to 64 of a-z, 0-9 and -"
@@ -45,7 +45,7 @@ class PartnerEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TermRow:
     """One `[[agreement]]` of a file. `index` counts from 1 (0: the file itself is at fault).
 
     `agreement` and `partner` are None when there are `faults`; `missing` are the paths of absent mandatory fields.
@@ -59,7 +59,9 @@ class Row:
     missing: tuple[str, ...] = ()
 
 
-def parse_file(text: str, source: str, purposes: PurposeCatalogue, state: State = State.DRAFT) -> list[Row]:
+def parse_file(
+    text: str, source: str, purposes: PurposeCatalogue, state: AgreementState = AgreementState.DRAFT
+) -> list[TermRow]:
     """Every agreement of a TOML text, in order; `source` names it in faults of the whole file. Never raises.
 
     No file can say in which state its agreements are: that is the caller's word, and DRAFT unless it says otherwise.
@@ -67,25 +69,25 @@ def parse_file(text: str, source: str, purposes: PurposeCatalogue, state: State 
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return [Row(0, faults=(f"{source}: not TOML: {error}",))]
+        return [TermRow(0, faults=(f"{source}: not TOML: {error}",))]
     faults = Faults()
-    tables = Table(document, "", faults)
+    tables = FieldReader(document, "", faults)
     entries = tables.raw("agreement", "a file holds [[agreement]] tables")
     tables.close()
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         faults.add("agreement", "must be [[agreement]] tables")
         entries = []
-    rows = [Row(0, faults=tuple(f"{source}: {fault}" for fault in faults.found))] if faults.found else []
+    rows = [TermRow(0, faults=tuple(f"{source}: {fault}" for fault in faults.found))] if faults.found else []
     rows.extend(parse_agreement(entry, index, purposes, state) for index, entry in enumerate(entries, 1))
     return _refuse_collisions(rows)
 
 
 def parse_agreement(
-    values: Mapping[str, object], index: int, purposes: PurposeCatalogue, state: State = State.DRAFT
-) -> Row:
+    values: Mapping[str, object], index: int, purposes: PurposeCatalogue, state: AgreementState = AgreementState.DRAFT
+) -> TermRow:
     """One agreement from its table, or from the JSON object with the same members. Never raises."""
     faults = Faults()
-    table = Table(values, "", faults)
+    table = FieldReader(values, "", faults)
     partner = _read_partner(table.table("partner", "id, name and class of the institution"))
     agreement_id = table.text("id", "the agreement's own id", None, _ID, _ID_FORM)
     version = table.whole("version", 1, 1_000_000, 1)
@@ -102,14 +104,16 @@ def parse_agreement(
     table.close()
     if faults.found:
         label = f"row {index} `{partner.id or agreement_id or '?'}`"
-        return Row(index, faults=tuple(f"{label}: {fault}" for fault in faults.found), missing=tuple(faults.missing))
+        return TermRow(
+            index, faults=tuple(f"{label}: {fault}" for fault in faults.found), missing=tuple(faults.missing)
+        )
     draft = Agreement(
         agreement_id, partner.id, version, state, "", starts, ends, agreed, limits, networks, fields
     )  # fmt: skip
-    return Row(index, partner, replace(draft, digest=digest_of(draft)), clients)
+    return TermRow(index, partner, replace(draft, digest=digest_of(draft)), clients)
 
 
-def _read_partner(table: Table) -> PartnerEntry:
+def _read_partner(table: FieldReader) -> PartnerEntry:
     entry = PartnerEntry(
         table.text("id", "the institution's id", None, _ID, _ID_FORM),
         table.text("name", "the institution's name"),
@@ -120,7 +124,7 @@ def _read_partner(table: Table) -> PartnerEntry:
     return entry
 
 
-def _read_term(table: Table) -> tuple[int, int]:
+def _read_term(table: FieldReader) -> tuple[int, int]:
     first, last = table.day("starts", "first day of the term"), table.day("ends", "first day after the term")
     table.close()
     if last <= first and date.min not in {first, last}:
@@ -128,7 +132,7 @@ def _read_term(table: Table) -> tuple[int, int]:
     return jakarta_midnight(first), jakarta_midnight(last)
 
 
-def _read_limits(table: Table, partner: PartnerEntry) -> Limits:
+def _read_limits(table: FieldReader, partner: PartnerEntry) -> Limits:
     burst, day, month = (table.whole(key, 1, _MOST) for key in ("burst", "day", "month"))
     tariff = table.whole("tariff", 0, 1_000_000)
     prepaid = table.flag("prepaid", default=tariff > 0)
@@ -144,10 +148,10 @@ def _read_limits(table: Table, partner: PartnerEntry) -> Limits:
 
 
 def _read_purposes(
-    table: Table, catalogue: PurposeCatalogue, limits: Limits, partner: PartnerEntry
+    table: FieldReader, catalogue: PurposeCatalogue, limits: Limits, partner: PartnerEntry
 ) -> dict[str, PurposeTerms]:
     agreed = {}
-    for name in table.keys():  # noqa: SIM118  a Table is no mapping
+    for name in table.keys():  # noqa: SIM118  a FieldReader is no mapping
         entry = table.table(name)
         purpose = catalogue.purposes.get(name)
         if purpose is None:
@@ -159,7 +163,7 @@ def _read_purposes(
     return agreed
 
 
-def _read_purpose(table: Table, purpose: Purpose, limits: Limits, partner: PartnerEntry) -> PurposeTerms:
+def _read_purpose(table: FieldReader, purpose: Purpose, limits: Limits, partner: PartnerEntry) -> PurposeTerms:
     decide = _read_agreed(table, "decide", purpose, purpose.decide)
     inform = _read_agreed(table, "inform", purpose, ())
     if not decide:
@@ -196,7 +200,7 @@ def _read_purpose(table: Table, purpose: Purpose, limits: Limits, partner: Partn
     return terms
 
 
-def _read_agreed(table: Table, key: str, purpose: Purpose, default: tuple[str, ...]) -> tuple[str, ...]:
+def _read_agreed(table: FieldReader, key: str, purpose: Purpose, default: tuple[str, ...]) -> tuple[str, ...]:
     claims = read_claims(table, key, table.texts(key, default=default))
     for claim in claims:
         if claim not in purpose.claims:
@@ -204,7 +208,7 @@ def _read_agreed(table: Table, key: str, purpose: Purpose, default: tuple[str, .
     return claims
 
 
-def _refuse_collisions(rows: list[Row]) -> list[Row]:
+def _refuse_collisions(rows: list[TermRow]) -> list[TermRow]:
     """Rows that contradict an earlier row of the same file become faults."""
     versions: set[tuple[str, int]] = set()
     owners: dict[str, str] = {}
@@ -225,5 +229,5 @@ def _refuse_collisions(rows: list[Row]) -> list[Row]:
             owners[client.client_id] = row.partner.id
         versions.add((row.agreement.id, row.agreement.version))
         label = f"row {row.index} `{row.partner.id}`"
-        checked.append(Row(row.index, faults=tuple(f"{label}: {fault}" for fault in faults)) if faults else row)
+        checked.append(TermRow(row.index, faults=tuple(f"{label}: {fault}" for fault in faults)) if faults else row)
     return checked

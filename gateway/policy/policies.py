@@ -17,7 +17,7 @@ from typing import Any
 import cedarpy
 
 from gateway.errors import Misconfigured
-from gateway.partners.agreement import Agreement, AgreementInForce, Disclosure, Limits, PurposeTerms, State
+from gateway.partners.agreement import Agreement, AgreementInForce, AgreementState, Disclosure, Limits, PurposeTerms
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.policy.inputs import Inputs, cedar_entities, cedar_request
 from gateway.policy.rules import REFUSALS, REQUIRED, Fault, Rule, read_rules
@@ -153,7 +153,7 @@ def _try_out(policies: Policies) -> Fault | None:
     """A schema that does not take the gateway's own request would refuse every call: better refuse to start."""
     terms = PurposeTerms("trial", "public_task", ("name",), (), Disclosure.VERDICT)
     limits = Limits(1, 1, 1)
-    agreement = Agreement("trial", "trial", 1, State.IN_FORCE, "", 0, 1, {"trial": terms}, limits, (), {})
+    agreement = Agreement("trial", "trial", 1, AgreementState.IN_FORCE, "", 0, 1, {"trial": terms}, limits, (), {})
     names = frozenset({"name"})
     inputs = Inputs(
         partner="trial",

@@ -21,7 +21,7 @@ def link_of(origin: str, token: str) -> str:
     return f"{origin}/console/enrol#{token}"
 
 
-class State(StrEnum):
+class MemberState(StrEnum):
     """How far a member has come."""
 
     INVITED = "invited"
@@ -37,7 +37,7 @@ class Member:
     person: str
     roles: frozenset[Role]
     partner: str
-    state: State
+    state: MemberState
     certified_until: int
 
     @property
@@ -50,7 +50,7 @@ class Member:
         return now >= self.certified_until
 
 
-def require_state(member: Member, *states: State) -> None:
+def require_state(member: Member, *states: MemberState) -> None:
     """Raises Refused(CONFLICT) unless the member is in one of `states`."""
     if member.state not in states:
         raise Refused(Cause.CONFLICT, fault=f"the member is {member.state.value}")

@@ -19,7 +19,7 @@ LOW_ENTROPY = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class JudgedClaims:
     """What the house knows after step 6; nothing of it leaves but through `disclose`."""
 
     matched: bool
@@ -38,7 +38,7 @@ def matches(terms: PurposeTerms, bands: Mapping[str, Band]) -> bool:
     return all(claim in bands and decides(claim, bands[claim]) for claim in terms.decide)
 
 
-def disclose(judgement: Judgement, disclosure: Disclosure, *, tells_order: bool) -> dict[str, Any]:
+def disclose(judgement: JudgedClaims, disclosure: Disclosure, *, tells_order: bool) -> dict[str, Any]:
     """The members of the answer that this disclosure allows, without those that the seal adds."""
     usable = judgement.matched and judgement.status is Status.ACTIVE
     depth = disclosure.depth

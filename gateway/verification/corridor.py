@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 from msgspec import UNSET
@@ -18,21 +16,23 @@ from msgspec.structs import replace
 
 from gateway.clock import Clock, Entropy, uuid7
 from gateway.errors import Cause, Refusal, Refused
-from gateway.ledger.entry import Kind, request_digest
+from gateway.ledger.log.entry import Kind, request_digest
 from gateway.nik import Nik
 from gateway.oauth.client import Caller
 from gateway.partners.agreement import Agreement, PurposeTerms
 from gateway.partners.in_force import in_force
+from gateway.partners.networks import within
 from gateway.policy.decide import Decider, Permit
 from gateway.policy.inputs import Inputs
+from gateway.sealing.attempt import attempt, standing_of
+from gateway.sealing.queue import Sealing
+from gateway.sealing.standing import CorridorReads, Directory, Standing
+from gateway.sealing.submission import Draft, Outcome, Repeat, Sealed, Submission
+from gateway.verification.batching import RequestBatcher
 from gateway.verification.judge import Decided, Judge
 from gateway.verification.request import Question
-from gateway.verification.seal import Draft, Failed, Moved, Outcome, Repeat, Sealed, Submission
-from gateway.verification.sealing import Sealing
-from gateway.verification.standing import Directory, Reading, Standing
-from gateway.verification.turnstile import Turnstile
 
-Kin = tuple[Any, ...]
+DecisionKey = tuple[Any, ...]
 """What two questions of one batch have in common when they are decided alike: who asks, what for, and what is sent."""
 Permitted = tuple[Agreement, PurposeTerms, Permit, tuple[Agreement, ...], Mapping[str, Any]]
 """(agreement, its terms for the purpose, permit, agreements asked on behalf of, what the private part begins with)."""
@@ -40,7 +40,7 @@ CHUNK = 50  # questions compared before others get a turn
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedQuestion:
     """One question as it came out of step 2: what was asked or why it was not a question, and the bytes to commit to."""
 
     question: Question | Refusal
@@ -55,7 +55,7 @@ class Call:
     id: str
     caller: Caller
     language: str
-    asked: tuple[Asked, ...]
+    asked: tuple[ParsedQuestion, ...]
     raw: bytes
     batch: bool = False
     whole: bool = False
@@ -75,7 +75,7 @@ class Corridor:
         entropy: Entropy,
         directory: Directory,
         decider: Callable[[], Decider],
-        reading: Reading,
+        reading: CorridorReads,
         judge: Judge,
         sealing: Sealing,
     ) -> None:
@@ -86,33 +86,26 @@ class Corridor:
         self._reading = reading
         self._judge = judge
         self._sealing = sealing
-        self._turnstile = Turnstile(self._settle, clock)
+        self._batcher = RequestBatcher(self._settle, clock)
 
     async def verify(self, call: Call, gone: Callable[[], bool]) -> Sealed:
         """The sealed answer to a call.
 
         Raises Refused where no seal could be had, StoreUnavailable (register), CommitUnknown, CallerGone.
         """
-        standing = await self._directory.standing(call.caller.client_id)
-        if standing is None:
-            raise Refused(Cause.INVALID_TOKEN, fault="the client is not registered any more")
-        outcome: Outcome = await self._turnstile.enter(call.caller.client_id, len(call.asked), (call, standing), gone)
-        if isinstance(outcome, Moved):  # once more, on what holds now
-            self._directory.forget(outcome.epochs)
-            standing = await self._directory.standing(call.caller.client_id)
-            if standing is None:
-                raise Refused(Cause.INVALID_TOKEN, fault="the client is not registered any more")
-            outcome = await self._turnstile.enter(call.caller.client_id, len(call.asked), (call, standing), gone)
-        if isinstance(outcome, Sealed):
-            return outcome if call.signed else replace(outcome, signed=False)
-        if isinstance(outcome, Failed):
-            raise Refused(Cause.MALFORMED_REQUEST, members=["body"])
-        raise Refused(Cause.OVERLOADED, retry_after=1)
+
+        async def step() -> Outcome:
+            standing = await standing_of(self._directory, call.caller)
+            outcome: Outcome = await self._batcher.enter(call.caller.client_id, len(call.asked), (call, standing), gone)
+            return outcome
+
+        sealed: Sealed = await attempt(self._directory, step)
+        return sealed if call.signed else replace(sealed, signed=False)
 
     async def _settle(self, calls: Sequence[tuple[Call, Standing]]) -> list[Outcome]:
         """Steps 3 to 7 for a batch of calls."""
         now = self._clock.now()
-        settled: dict[Kin, Permitted] = {}
+        settled: dict[DecisionKey, Permitted] = {}
         decided = [self._decide(call, standing, now, settled) for call, standing in calls]  # 3, 4
         drafts = await self._compare([each for outcomes in decided for each in outcomes], now)  # 5, 6
         submissions, at = [], 0
@@ -122,7 +115,9 @@ class Corridor:
             submissions.append(self._submission(call, standing, own, outcomes))
         return await self._sealing.seal(submissions)  # 7
 
-    def _decide(self, call: Call, standing: Standing, now: int, settled: dict[Kin, Permitted]) -> list[Decided | Draft]:
+    def _decide(
+        self, call: Call, standing: Standing, now: int, settled: dict[DecisionKey, Permitted]
+    ) -> list[Decided | Draft]:
         call.signed = True
         try:
             standing.validity.admit(call.caller.token_id, call.caller.key, call.caller.issued)
@@ -142,11 +137,17 @@ class Corridor:
         return outcomes
 
     def _permit(  # noqa: PLR0913
-        self, call: Call, standing: Standing, asked: Asked, question: Question, now: int, settled: dict[Kin, Permitted]
+        self,
+        call: Call,
+        standing: Standing,
+        asked: ParsedQuestion,
+        question: Question,
+        now: int,
+        settled: dict[DecisionKey, Permitted],
     ) -> Decided:
         """Steps 3 and 4 for one question; questions that differ only in the resident are decided once a batch."""
         nik = Nik.parse(question.nik or "")
-        kin = (
+        key = (
             id(standing),
             call.caller.token_id,
             call.caller.address,
@@ -157,9 +158,9 @@ class Corridor:
             _members(question),
             question.on_behalf_of,
         )
-        found = settled.get(kin)
+        found = settled.get(key)
         if found is None:
-            found = settled[kin] = self._decide_kin(call, standing, question, now)
+            found = settled[key] = self._decide_kin(call, standing, question, now)
         agreement, terms, permit, behalf, private = found
         call.signed = agreement.signed_answers
         nonce = self._entropy.bytes(32)
@@ -292,15 +293,6 @@ def _origin(caller: Caller) -> dict[str, Any]:
 def _members(question: Question) -> tuple[bool, bool]:
     """Whether the question names a channel and an operator."""
     return question.channel is not UNSET, question.operator is not UNSET
-
-
-@lru_cache(100_000)
-def within(text: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    """Whether an address lies in one of the networks; an IPv4 address may come written as IPv6 (::ffff:192.0.2.1)."""
-    address: IPv4Address | IPv6Address = ip_address(text)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)
 
 
 def _basis(question: Question) -> str:

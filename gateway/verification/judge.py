@@ -13,24 +13,24 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from gateway.allowance.account import Room
 from gateway.clock import HOUR, Entropy, jakarta_date, rfc3339_seconds
 from gateway.errors import Cause, Refusal
 from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import b64u
-from gateway.ledger.canonical import canonical
-from gateway.ledger.entry import Kind, Leaf
+from gateway.ledger.log.canonical import canonical
+from gateway.ledger.log.entry import Kind, Leaf
 from gateway.matching.compare import compare
 from gateway.nik import Nik
-from gateway.partners.agreement import Agreement, Limits, PurposeTerms
+from gateway.partners.agreement import Agreement, PurposeTerms
 from gateway.policy.decide import Permit
 from gateway.register.codec import decode, encode
 from gateway.register.record import Record
 from gateway.register.status import judge
-from gateway.verification.answer import Judgement, disclose, matches, visible_cost
+from gateway.sealing.standing import RegisterRows, Watermark
+from gateway.sealing.submission import Attempt, Draft
+from gateway.sealing.usage import room_of
+from gateway.verification.answer import JudgedClaims, disclose, matches, visible_cost
 from gateway.verification.request import Question
-from gateway.verification.seal import Attempt, Draft
-from gateway.verification.standing import Found, Watermark
 
 INDEX = 16  # bytes of the keyed index
 _RELIANCE = 24 * HOUR  # how long an answer may be relied on, counted from the hour until which it is complete
@@ -76,12 +76,6 @@ class Decided:
 
 
 @lru_cache(10_000)
-def room_of(limits: Limits) -> Room:
-    """The allowance that was agreed, as the seal counts it."""
-    return Room(limits.burst, limits.day, limits.month, limits.tariff, limits.prepaid)
-
-
-@lru_cache(10_000)
 def agreed_claims(terms: PurposeTerms) -> tuple[str, ...]:
     """Every claim of a purpose, sorted."""
     return tuple(sorted(terms.claims))
@@ -117,7 +111,7 @@ class Judge:
         """See `indexes`."""
         return indexes(self._keyring, nik.digits)
 
-    def compare(self, decided: Decided, found: Found, now: int) -> Draft:
+    def compare(self, decided: Decided, found: RegisterRows, now: int) -> Draft:
         """The draft of the answer to one question, or of its refusal (PREVIOUS_UNKNOWN)."""
         digits, question, terms = decided.nik.digits, decided.question, decided.terms
         record = self._open(decided.indexes, found)
@@ -144,7 +138,7 @@ class Judge:
                 return self._draft(decided, private, None, None, Refusal(Cause.PREVIOUS_UNKNOWN))
             changed = earlier != state
         as_of = watermark.complete_until // HOUR * HOUR
-        judgement = Judgement(
+        judgement = JudgedClaims(
             matched,
             bands,
             status,
@@ -161,7 +155,7 @@ class Judge:
         attempt = Attempt(self._attempt(pair)[:INDEX], terms.attempts, cost, guess)
         return self._draft(decided, private, answer, attempt, None)
 
-    def _open(self, ixs: list[bytes], found: Found) -> Record:
+    def _open(self, ixs: list[bytes], found: RegisterRows) -> Record:
         """The record under one of the indexes, or the decoy: either way one look-up, one opening."""
         id, sealed = next((row for ix in ixs if (row := found.records.get(ix)) is not None), self._decoy)
         opener = self._keyring.opener(Job.CLAIMS, sealed)

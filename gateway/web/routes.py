@@ -19,17 +19,15 @@ from gateway.clock import uuid7
 from gateway.errors import Cause, Refusal
 from gateway.oauth.metadata import authorization_server, protected_resource, taking_certificates, with_certificates
 from gateway.register.reasons import REASONS, reason_document
-from gateway.web.administration import administration_routes
-from gateway.web.calls import Calls
-from gateway.web.console.routes import PUBLIC as CONSOLE
-from gateway.web.console.routes import console_routes
-from gateway.web.exchange import encode
-from gateway.web.headers import Headers, language, request_id
-from gateway.web.ledger import ReceiptCall, pages
-from gateway.web.oauth import IntrospectionCall, RevocationCall
-from gateway.web.problems import STYLE_SHA256, page, page_html, reason_page_html
-from gateway.web.rooms import Rooms
-from gateway.web.token import TokenCall
+from gateway.web.api.administration import administration_routes
+from gateway.web.api.calls import Calls
+from gateway.web.api.components import Components
+from gateway.web.api.ledger import ReceiptCall, pages
+from gateway.web.api.token import TokenCall
+from gateway.web.api.tokens import IntrospectionCall, RevocationCall
+from gateway.web.http.exchange import encode
+from gateway.web.http.headers import Headers, preferred_language, request_id
+from gateway.web.http.problems import STYLE_SHA256, page, page_html, reason_page_html
 
 PUBLIC = frozenset({
     "/.well-known/oauth-authorization-server",
@@ -49,7 +47,6 @@ PUBLIC = frozenset({
     "/ledger/tile/{tile:path}",
     "/healthz",
     "/readyz",
-    *CONSOLE,
 })  # fmt: skip
 """Routes that answer without a token: they say nothing of anybody. The token endpoint authenticates in its own way."""
 
@@ -57,15 +54,15 @@ _log = structlog.get_logger("gateway.web")
 _PAGE = {"cache-control": "public, max-age=3600", "vary": "accept"}
 
 
-def routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers; each is as simple as can be
+def routes(components: Components) -> list[Any]:  # noqa: C901  a list of small handlers; each is as simple as can be
     """Every route handler, bound to these rooms."""
-    calls, token = Calls(rooms), TokenCall(rooms)
-    revocation, introspection = RevocationCall(rooms), IntrospectionCall(rooms)
-    server = authorization_server(rooms.issuer, rooms.introspections.alg)
-    others = [rooms.external.issuer] if rooms.external else []
-    resource = protected_resource(rooms.issuer, others, sorted({key["alg"] for key in rooms.answer_keys}))
-    if rooms.mtls_base_url:
-        server, resource = with_certificates(server, rooms.mtls_base_url), taking_certificates(resource)
+    calls, token = Calls(components), TokenCall(components)
+    revocation, introspection = RevocationCall(components), IntrospectionCall(components)
+    server = authorization_server(components.issuer, components.introspections.alg)
+    others = [components.external.issuer] if components.external else []
+    resource = protected_resource(components.issuer, others, sorted({key["alg"] for key in components.answer_keys}))
+    if components.mtls_base_url:
+        server, resource = with_certificates(server, components.mtls_base_url), taking_certificates(resource)
 
     @asgi("/v1/verifications", copy_scope=False)
     async def verifications(scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +80,7 @@ def routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers; 
     async def usage(scope: Scope, receive: Receive, send: Send) -> None:
         await calls.usage(scope, receive, send)
 
-    receipts = ReceiptCall(rooms, calls)
+    receipts = ReceiptCall(components, calls)
 
     @asgi("/v1/receipts/{id:str}", copy_scope=False)
     async def receipt(scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,15 +111,15 @@ def routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers; 
 
     @get("/oauth2/jwks", summary="Keys that sign access tokens (RFC 7517)")
     async def token_keys() -> dict[str, Any]:
-        return {"keys": [dict(key) for key in rooms.token_keys]}
+        return {"keys": [dict(key) for key in components.token_keys]}
 
     @get("/keys", summary="Keys that sign answers (RFC 7517)")
     async def answer_keys() -> dict[str, Any]:
-        return {"keys": [dict(key) for key in rooms.answer_keys]}
+        return {"keys": [dict(key) for key in components.answer_keys]}
 
     @get("/problems", summary="Every cause of a refusal")
     async def problems() -> dict[str, Any]:
-        return {"problems": [page(cause, rooms.issuer) for cause in Cause]}
+        return {"problems": [page(cause, components.issuer) for cause in Cause]}
 
     @get("/problems/{slug:str}", summary="One cause of a refusal: what it means and what to do")
     async def problem(request: Request[Any, Any, Any], slug: FromPath[str]) -> Response[Any]:
@@ -130,8 +127,8 @@ def routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers; 
             raise NotFoundException
         cause = Cause(slug)
         if _wants_html(request):
-            return _html(page_html(cause, rooms.issuer))
-        return Response(page(cause, rooms.issuer), headers=_PAGE)
+            return _html(page_html(cause, components.issuer))
+        return Response(page(cause, components.issuer), headers=_PAGE)
 
     @get("/reasons", summary="Every reason for which a NIK is blocked or stale")
     async def reasons() -> dict[str, Any]:
@@ -150,18 +147,18 @@ def routes(rooms: Rooms) -> list[Any]:  # noqa: C901  a list of small handlers; 
 
     @get("/readyz", summary="Able to seal: database, ledger and keys")
     async def readyz() -> Response[Any]:
-        state = await rooms.ready()
+        state = await components.ready()
         return Response(dict(state), status_code=200 if state["ready"] else 503)
 
     @get("/metrics", summary="Prometheus metrics; asks for the token of metrics.token_file")
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
-        if not rooms.metrics_token or not hmac.compare_digest(given, rooms.metrics_token):
-            return _problem(rooms, Refusal(Cause.INVALID_TOKEN, {"fault": "the metrics token is needed"}), request)
-        return Response(rooms.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        if not components.metrics_token or not hmac.compare_digest(given, components.metrics_token):
+            return _problem(components, Refusal(Cause.INVALID_TOKEN, {"fault": "the metrics token is needed"}), request)
+        return Response(components.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return [
-        *pages(rooms), *administration_routes(rooms), *console_routes(rooms), receipt,
+        *pages(components), *administration_routes(components), receipt,
         verifications, verifications_batch, agreement, usage, token_route, revocation_route, introspection_route,
         server_metadata, resource_metadata, token_keys, answer_keys, problems, problem, reasons, reason, healthz, readyz, metrics,
     ]  # fmt: skip
@@ -202,19 +199,21 @@ def _without_body(send: Any) -> Any:  # noqa: ANN401  ASGI's send
     return headers_only
 
 
-def application(rooms: Rooms, openapi: OpenAPIConfig | None, lifespan: list[Any]) -> Gateway:
-    """The ASGI application."""
+def application(
+    components: Components, further: Sequence[Any], openapi: OpenAPIConfig | None, lifespan: list[Any]
+) -> Gateway:
+    """The ASGI application: the routes of this room and `further` ones."""
 
     def refuse(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
         if isinstance(fault, MethodNotAllowedException):
-            return _problem(rooms, Refusal(Cause.METHOD_NOT_ALLOWED, {"allowed": ["GET"]}), request)
+            return _problem(components, Refusal(Cause.METHOD_NOT_ALLOWED, {"allowed": ["GET"]}), request)
         if isinstance(fault, HTTPException) and fault.status_code < 500:  # noqa: PLR2004  a fault of the caller
-            return _problem(rooms, Refusal(Cause.NOT_FOUND), request)
+            return _problem(components, Refusal(Cause.NOT_FOUND), request)
         # The template of the path, never the path: a caller may have written anything there.
         _log.error("a page failed", route=request.scope.get("path_template", ""), exc_info=fault)
-        return _problem(rooms, Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), request)
+        return _problem(components, Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1}), request)
 
-    handlers = routes(rooms)
+    handlers = [*routes(components), *further]
     gateway = Gateway(
         handlers,
         openapi_config=openapi,
@@ -241,10 +240,10 @@ def application(rooms: Rooms, openapi: OpenAPIConfig | None, lifespan: list[Any]
     return gateway
 
 
-def _problem(rooms: Rooms, refusal: Refusal, request: Request[Any, Any, Any]) -> Response[bytes]:
-    tongue = language(request.headers.get("accept-language", ""))
-    id = uuid7(rooms.clock.now(), rooms.entropy)
-    status, document = rooms.problems(refusal, tongue, id)
+def _problem(components: Components, refusal: Refusal, request: Request[Any, Any, Any]) -> Response[bytes]:
+    language = preferred_language(request.headers.get("accept-language", ""))
+    id = uuid7(components.clock.now(), components.entropy)
+    status, document = components.problems(refusal, language, id)
     own = request_id(Headers(request_id=request.headers.get("x-request-id", "")), id)
     headers = {"cache-control": "no-store", "x-request-id": own}
     allowed = refusal.facts.get("allowed")

@@ -33,8 +33,8 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Valkey
 @pytest.fixture(scope="module")
 def guarded(counter: servers.Valkey) -> Iterator[Deployment]:
     """A gateway of two workers whose door lets little through and counts on Valkey; each test has own addresses."""
-    door = f'[door]\nstore = "{counter.url}"\nfailures = "{FAILURES}/hour"\ncalls = "{CALLS}/hour"\n'
-    with deployed(workers=2, settings=door) as deployment:
+    rate_limiter = f'[door]\nstore = "{counter.url}"\nfailures = "{FAILURES}/hour"\ncalls = "{CALLS}/hour"\n'
+    with deployed(workers=2, settings=rate_limiter) as deployment:
         yield deployment
 
 

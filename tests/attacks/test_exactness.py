@@ -24,16 +24,16 @@ from gateway.allowance.account import Room
 from gateway.clock import uuid7
 from gateway.keyring import Job, Keyring
 from gateway.keyring import file as key_files
-from gateway.ledger.check import check
-from gateway.ledger.entry import Kind, request_digest
-from gateway.store import schema
-from gateway.store.engine import Database, put_many
-from gateway.store.ledger import LedgerOf
-from gateway.store.seals import SealsOf
-from gateway.store.tables import accounts
-from gateway.verification.seal import Draft, Sealed, Submission
-from gateway.verification.sealer import Sealer
-from gateway.web.problems import Problems
+from gateway.ledger.check.check import check
+from gateway.ledger.log.entry import Kind, request_digest
+from gateway.sealing.sealer import Sealer
+from gateway.sealing.submission import Draft, Sealed, Submission
+from gateway.store.base import schema
+from gateway.store.base.engine import Database, put_many
+from gateway.store.base.tables import accounts
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.sealing.seals import SealsOf
+from gateway.web.http.problems import Problems
 
 ROOMY = 1_000_000
 

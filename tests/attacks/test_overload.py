@@ -17,7 +17,7 @@ from deployment import SINGLE, Deployment, Line, Partner, jcs
 
 from gateway.clock import SECOND
 from gateway.errors import Cause, Refused
-from gateway.verification.turnstile import MOST, Turnstile
+from gateway.verification.batching import MOST, RequestBatcher
 
 
 class Watch:
@@ -49,23 +49,23 @@ class Counter:
         return calls
 
 
-async def _warmed(pace: int) -> tuple[Counter, Turnstile]:
+async def _warmed(pace: int) -> tuple[Counter, RequestBatcher]:
     """A turnstile that has learnt the pace."""
     counter = Counter(pace)
-    turnstile = Turnstile(counter.settle, counter.watch)
+    batcher = RequestBatcher(counter.settle, counter.watch)
     for at in range(100):
-        await turnstile.enter("c", 1, str(at), lambda: False)
+        await batcher.enter("c", 1, str(at), lambda: False)
     counter.batches.clear()
-    return counter, turnstile
+    return counter, batcher
 
 
 def test_too_long_a_wait_is_refused_at_once() -> None:
     """Once the predicted wait is over 250 ms the next call is refused at once, and those inside are settled."""
 
     async def run() -> None:
-        counter, turnstile = await _warmed(pace=2000)
+        counter, batcher = await _warmed(pace=2000)
         counter.open.clear()
-        inside = [asyncio.create_task(turnstile.enter("c", 1, str(at), lambda: False)) for at in range(1000)]
+        inside = [asyncio.create_task(batcher.enter("c", 1, str(at), lambda: False)) for at in range(1000)]
         done, waiting = await asyncio.wait(inside, timeout=0.5)
         refused = [task.exception() for task in done]
         assert refused
@@ -85,11 +85,11 @@ def test_flood_of_one_client_delays_nobody() -> None:
     """A call of another client goes with the very next batch, however many calls of the flooding client wait."""
 
     async def run() -> None:
-        counter, turnstile = await _warmed(pace=1)
+        counter, batcher = await _warmed(pace=1)
         counter.open.clear()
-        flood = [asyncio.create_task(turnstile.enter("flood", 1, "flood", lambda: False)) for _ in range(MOST * 10)]
+        flood = [asyncio.create_task(batcher.enter("flood", 1, "flood", lambda: False)) for _ in range(MOST * 10)]
         await asyncio.sleep(0)
-        other = asyncio.create_task(turnstile.enter("other", 1, "other", lambda: False))
+        other = asyncio.create_task(batcher.enter("other", 1, "other", lambda: False))
         await asyncio.sleep(0)
         counter.open.set()
         await asyncio.gather(*flood, other)

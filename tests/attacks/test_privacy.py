@@ -46,7 +46,8 @@ class Scan:
         texts = set(used)
         self._niks = {one["nik"].encode() for one in residents} | {t.encode() for t in texts if t.isdigit()}
         names = {one["claims"].get(which, "") for one in residents for which in ("name", "mother_name")} | texts
-        self._names = {name.upper().encode() for name in names if sum(map(str.isalpha, name)) >= 6}
+        # Shorter ones stand in random base64 by chance.
+        self._names = {name.upper().encode() for name in names if sum(map(str.isalpha, name)) >= 8}
         self._encoded = {form for text in texts for form in encodings(text)}
         self._encoded |= {bytes.fromhex(text) for text in texts if text.isdigit()}  # packed, two digits a byte
 

@@ -18,12 +18,12 @@ from deployment import CLOCK, ENTROPY, Deployment
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from gateway.errors import LedgerFault
-from gateway.ledger.check import Report, sweep
-from gateway.ledger.merkle import leaf_hash
-from gateway.store.engine import Database, put_many
-from gateway.store.history import Change, write_history
-from gateway.store.ledger import LedgerOf
-from gateway.store.tables import ledger_entries, ledger_head, ledger_open, metadata
+from gateway.ledger.check.check import Report, sweep
+from gateway.ledger.log.merkle import leaf_hash
+from gateway.store.base.engine import Database, put_many
+from gateway.store.base.tables import ledger_entries, ledger_head, ledger_open, metadata
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.sealing.history import RecordedChange, write_history
 
 SIZE = 23  # 10111 in binary: subtrees of several sizes in the frontier
 VICTIM = 9
@@ -60,7 +60,7 @@ def small(database_url: str) -> Iterator[Small]:
     with database.engine.begin() as connection:
         put_many(connection, ledger_head, [(1, 0, b"")])
     with database.sealing() as (connection, now):
-        changes = [Change("agreement", "Petugas Satu", {"change": str(at)}, f"pks-{at}") for at in range(SIZE)]
+        changes = [RecordedChange("agreement", "Petugas Satu", {"change": str(at)}, f"pks-{at}") for at in range(SIZE)]
         write_history(connection, changes, now, ENTROPY)
     with database.reading() as connection:
         rows = [tuple(row) for row in connection.execute(select(ledger_entries).order_by("leaf_index"))]

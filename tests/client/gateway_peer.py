@@ -164,11 +164,11 @@ class Peer:
             def log_message(self, *args: object) -> None:
                 """Nothing is printed."""
 
-        class House(ThreadingHTTPServer):
+        class Deployment(ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 64  # with the default of 5, callers that come together wait a second for their turn
 
-        self._server = House(("127.0.0.1", 0), Door)
+        self._server = Deployment(("127.0.0.1", 0), Door)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.issuer = self.url
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))

@@ -35,7 +35,7 @@ from gateway.client import (
     answer_digest,
     request_digest,
 )
-from gateway.ledger import canonical as house_canonical
+from gateway.ledger.log import canonical as house_canonical
 
 NIK = "7402154505909001"
 CLAIMS = {"name": "SITI AMINAH", "birth_date": "1990-05-05"}

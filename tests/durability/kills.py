@@ -20,10 +20,10 @@ from sqlalchemy import select
 from gateway.clock import SystemClock
 from gateway.config import read
 from gateway.keyring.keys import b64u
-from gateway.ledger.merkle import Frontier
-from gateway.store.engine import Database
-from gateway.store.ledger import LedgerOf
-from gateway.store.tables import accounts
+from gateway.ledger.log.merkle import Frontier
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import accounts
+from gateway.store.ledger.entries import LedgerOf
 
 Held = list[tuple[dict[str, Any], Reply]]
 CALLERS = 12

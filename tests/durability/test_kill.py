@@ -25,8 +25,8 @@ from sqlalchemy import select
 
 from gateway.clock import SystemClock
 from gateway.config import read
-from gateway.store.engine import Database
-from gateway.store.tables import accounts
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import accounts
 
 CHANCE = random.Random()  # noqa: S311  which one does not matter
 _UNAVAILABLE = {"ledger-unavailable", "register-unavailable"}

@@ -20,7 +20,7 @@ ABOUT = [
 
 def document() -> dict[str, Any]:
     """What the file holds."""
-    rooms = (receipts, exports, databases)
+    components = (receipts, exports, databases)
     return {
         "about": ABOUT,
         "series": {
@@ -29,8 +29,8 @@ def document() -> dict[str, Any]:
             "private": databases.b64(databases.PRIVATE),
             "tile": databases.tile_hashes(),
         },
-        "sound": [case for room in rooms for case in room.sound()],
-        "refused": [case for room in rooms for case in room.refused()],
+        "sound": [case for room in components for case in room.sound()],
+        "refused": [case for room in components for case in room.refused()],
     }
 
 

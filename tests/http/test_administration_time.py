@@ -23,9 +23,9 @@ from gateway.app import build
 from gateway.cli.demonstration import Demonstration
 from gateway.clock import DAY, SECOND, SystemEntropy, jakarta_date, rfc3339_seconds
 from gateway.config import read
-from gateway.store.duties import Watch
-from gateway.store.engine import Database
-from gateway.store.ledger import LedgerOf
+from gateway.store.administration.duties import Watch
+from gateway.store.base.engine import Database
+from gateway.store.ledger.entries import LedgerOf
 
 
 class MovedClock:
@@ -37,7 +37,7 @@ class MovedClock:
         return time.time_ns() // 1000 + self.ahead
 
 
-class House:
+class Deployment:
     """A demonstration in this process."""
 
     def __init__(self, directory: Any, clock: MovedClock) -> None:
@@ -82,20 +82,20 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def standing_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def standing_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """One house for all of these tests: time goes on from test to test, and never back."""
-    house = House(tmp_path_factory.mktemp("time"), MovedClock())
+    deployment = Deployment(tmp_path_factory.mktemp("time"), MovedClock())
 
     async def local(scope: Any, receive: Any, send: Any) -> None:
-        await house.application({**scope, "client": ("127.0.0.1", 1)}, receive, send)
+        await deployment.application({**scope, "client": ("127.0.0.1", 1)}, receive, send)
 
-    with TestClient(local, base_url=house.issuer) as client:
-        house.http = client
-        yield house
+    with TestClient(local, base_url=deployment.issuer) as client:
+        deployment.http = client
+        yield deployment
 
 
 @pytest.fixture
-def house(standing_house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+def deployment(standing_house: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """The house, with everybody's clock moved as far as its own."""
     shim = SimpleNamespace(
         time=lambda: standing_house.clock.now() / SECOND, monotonic=lambda: standing_house.clock.now() / SECOND
@@ -104,38 +104,38 @@ def house(standing_house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     return standing_house
 
 
-def pass_time(house: House, **period: int) -> None:
-    house.clock.ahead += int(timedelta(**period).total_seconds()) * SECOND
+def pass_time(deployment: Deployment, **period: int) -> None:
+    deployment.clock.ahead += int(timedelta(**period).total_seconds()) * SECOND
 
 
-def due_in(house: House, days: int) -> str:
-    return (jakarta_date(house.clock.now()) + timedelta(days=days)).isoformat()
+def due_in(deployment: Deployment, days: int) -> str:
+    return (jakarta_date(deployment.clock.now()) + timedelta(days=days)).isoformat()
 
 
-def duties(house: House, semester: int) -> dict[str, Any]:
+def duties(deployment: Deployment, semester: int) -> dict[str, Any]:
     return {
-        "return_data": {"due": due_in(house, 3000), "every_months": 12},
-        "semester_report": {"due": due_in(house, semester), "every_months": 12},
+        "return_data": {"due": due_in(deployment, 3000), "every_months": 12},
+        "semester_report": {"due": due_in(deployment, semester), "every_months": 12},
     }
 
 
-def test_a_semester_report_three_months_late_cuts_off_and_its_delivery_restores(house) -> None:
+def test_a_semester_report_three_months_late_cuts_off_and_its_delivery_restores(deployment) -> None:
     """Reminded before and after, suspended after three months, restored by the delivery: nobody at a keyboard but for that."""
-    office = Office(house)
-    partner, agreement, client = office.bring_in(duties=duties(house, 20))
+    office = Office(deployment)
+    partner, agreement, client = office.bring_in(duties=duties(deployment, 20))
     calendar = office.get(f"/v1/duties?partner={partner}").json()["items"]
     report = next(each for each in calendar if each["duty"] == "semester_report")
-    assert (report["state"], report["due"]) == ("due", due_in(house, 20))
-    house.watch()
-    assert house.watch() == 0
-    reminded = [private for leaf, private in house.entries("duty") if leaf["agreement"] == agreement]
+    assert (report["state"], report["due"]) == ("due", due_in(deployment, 20))
+    deployment.watch()
+    assert deployment.watch() == 0
+    reminded = [private for leaf, private in deployment.entries("duty") if leaf["agreement"] == agreement]
     assert [each["stage"] for each in reminded if each["duty"] == "semester_report"] == ["in_30_days"]
 
-    pass_time(house, days=60)
-    house.watch()
+    pass_time(deployment, days=60)
+    deployment.watch()
     assert office.ask(client).status_code == 200
-    pass_time(house, days=60)
-    assert house.watch() >= 1
+    pass_time(deployment, days=60)
+    assert deployment.watch() >= 1
     refused = office.ask(client)
     assert (slug(refused), refused.json()["state"]) == ("agreement-not-in-force", "suspended")
     assert refused.json()["restore"] == ["deliver_semester_report"]
@@ -145,40 +145,40 @@ def test_a_semester_report_three_months_late_cuts_off_and_its_delivery_restores(
     )
     assert (delivered.status_code, delivered.json()["restored"]) == (201, True)
     assert office.ask(client).status_code == 200
-    assert house.watch() == 0
-    stages = [private["change"] for leaf, private in house.entries("duty") if leaf["agreement"] == agreement]
+    assert deployment.watch() == 0
+    stages = [private["change"] for leaf, private in deployment.entries("duty") if leaf["agreement"] == agreement]
     assert stages.count("suspend") == 1
     assert stages[-1] == "deliver"
     listed = office.get(f"/v1/agreements/{agreement}/deliveries").json()["items"]
     assert [each["reference"] for each in listed] == ["LS/2026/1"]
 
 
-def test_a_delivery_lifts_no_suspension_that_a_person_imposed(house) -> None:
+def test_a_delivery_lifts_no_suspension_that_a_person_imposed(deployment) -> None:
     """The reason of a person takes the place of the automatic one, and two persons are needed to lift it."""
-    office = Office(house)
-    _, agreement, client = office.bring_in(duties=duties(house, 1))
-    pass_time(house, days=100)
-    house.watch()
+    office = Office(deployment)
+    _, agreement, client = office.bring_in(duties=duties(deployment, 1))
+    pass_time(deployment, days=100)
+    deployment.watch()
     assert office.get(f"/v1/agreements/{agreement}").json()["suspension"] == "semester_report_overdue"
     office.post(f"/v1/agreements/{agreement}/suspend", {"reason": "breach_of_purpose"})
     delivered = office.post(f"/v1/agreements/{agreement}/deliveries", {"duty": "semester_report", "reference": "LS/2"})
     assert delivered.json()["restored"] is False
-    house.watch()
+    deployment.watch()
     assert slug(office.ask(client)) == "agreement-not-in-force"
 
 
-def test_what_fell_due_before_the_agreement_came_is_not_counted(house) -> None:
+def test_what_fell_due_before_the_agreement_came_is_not_counted(deployment) -> None:
     """An agreement whose first reports were due long ago is not cut off for what it delivered elsewhere."""
-    office = Office(house)
+    office = Office(deployment)
     old = {name: {"due": "2026-01-31", "every_months": 1} for name in ("return_data", "semester_report")}
     _, _, client = office.bring_in(duties=old)
-    house.watch()
+    deployment.watch()
     assert office.ask(client).status_code == 200
 
 
-def test_a_day_reconciles_with_the_ledger_to_the_rupiah(house) -> None:
+def test_a_day_reconciles_with_the_ledger_to_the_rupiah(deployment) -> None:
     """The signed statement is what anybody computes from the entries of its range, across a change of the tariff."""
-    office = Office(house)
+    office = Office(deployment)
     partner, agreement, client = office.bring_in()
     for _ in range(3):
         assert office.ask(client).status_code == 200
@@ -191,23 +191,23 @@ def test_a_day_reconciles_with_the_ledger_to_the_rupiah(house) -> None:
     for _ in range(2):
         assert office.ask(client).status_code == 200
     assert slug(office.ask(client, claims={})) == "claims-missing"
-    today = jakarta_date(house.clock.now()).isoformat()
+    today = jakarta_date(deployment.clock.now()).isoformat()
     path = f"/v1/statements/{today}"
     early = client.call("GET", path)
     assert (early.status_code, slug(early)) == (404, "not-found")
 
-    pass_time(house, days=2)
+    pass_time(deployment, days=2)
     reply = client.call("GET", path)
     assert reply.status_code == 200, reply.text
     told = reply.json()["statement"]
-    assert (told["sub"], told["date"], told["iss"]) == (partner, today, house.issuer)
-    keys = {key["kid"]: OKPKey.import_key(key) for key in house.http.get("/keys").json()["keys"]}
+    assert (told["sub"], told["date"], told["iss"]) == (partner, today, deployment.issuer)
+    keys = {key["kid"]: OKPKey.import_key(key) for key in deployment.http.get("/keys").json()["keys"]}
     header = json.loads(base64.urlsafe_b64decode(reply.json()["jws"].split(".")[0] + "=="))
     verified = jws.deserialize_compact(reply.json()["jws"], keys[header["kid"]], algorithms=["EdDSA", "Ed25519"])
     assert json.loads(verified.payload) == told
 
     first, last = told["ledger"]["from"], told["ledger"]["to"]
-    database = Database(house.settings.database_url, house.clock)
+    database = Database(deployment.settings.database_url, deployment.clock)
     counted: Counter[tuple[str, str, int]] = Counter()
     with LedgerOf(database).snapshot() as (_, stored):
         for each in stored:
@@ -224,9 +224,9 @@ def test_a_day_reconciles_with_the_ledger_to_the_rupiah(house) -> None:
     assert other.call("GET", path).json()["statement"]["answers"] == 0
 
 
-def test_a_balance_is_topped_up_by_two_persons_and_told_when_it_runs_out(house) -> None:
+def test_a_balance_is_topped_up_by_two_persons_and_told_when_it_runs_out(deployment) -> None:
     """A prepayment is credited once, by two persons; 80, 90 and 100 per cent are told once each, as entries."""
-    office = Office(house)
+    office = Office(deployment)
     allowance = {"burst": 1000, "day": 5000, "month": 50_000, "tariff": 1000}
     partner, agreement, client = office.bring_in(allowance=allowance)
     assert slug(office.ask(client)) == "balance-exhausted"
@@ -240,8 +240,8 @@ def test_a_balance_is_topped_up_by_two_persons_and_told_when_it_runs_out(house) 
     assert slug(office.post(path, paid)) == "conflict"
 
     def told() -> list[int]:
-        house.watch()
-        entries = [private for leaf, private in house.entries("money") if leaf["agreement"] == agreement]
+        deployment.watch()
+        entries = [private for leaf, private in deployment.entries("money") if leaf["agreement"] == agreement]
         return [each["level"] for each in entries if each.get("limit") == "balance"]
 
     for answers, levels in ((8, [80]), (1, [80, 90]), (1, [80, 90, 100])):
@@ -255,9 +255,9 @@ def test_a_balance_is_topped_up_by_two_persons_and_told_when_it_runs_out(house) 
     assert [(each["amount"], each["balance"]) for each in listed] == [(10_000, 10_000)]
 
 
-def test_an_exemption_has_its_proof_and_two_persons(house) -> None:
+def test_an_exemption_has_its_proof_and_two_persons(deployment) -> None:
     """A tariff of 0 is no draft without one; with one nothing else is; it ends at once, and the price with the next version."""
-    office = Office(house)
+    office = Office(deployment)
     partner = office.register()
     free = {"burst": 10, "day": 100, "month": 1000, "tariff": 0}
     path = f"/v1/partners/{partner}"
@@ -275,18 +275,18 @@ def test_an_exemption_has_its_proof_and_two_persons(house) -> None:
     assert "partner.exemption" in next_["missing"]
 
 
-def test_a_partner_rotates_its_own_key(house) -> None:
+def test_a_partner_rotates_its_own_key(deployment) -> None:
     """Proven by the old key and the new one; both serve for a while, then the old one is no good any more."""
-    office = Office(house)
+    office = Office(deployment)
     _, _, client = office.bring_in()
     new = ProofKey()
     public = {**new.jwk, "kid": "rotated-2", "alg": "ES256"}
     whole = {**new.private_jwk, "kid": "rotated-2", "alg": "ES256"}
-    successor = Partner(house.issuer, client.client_id, whole, house.http)
+    successor = Partner(deployment.issuer, client.client_id, whole, deployment.http)
     jkt = b64u(_thumbprint(new.jwk))
 
     def rotate(key: Any, **changes: Any) -> Any:
-        payload = {"client_id": client.client_id, "jkt": jkt, "iat": house.clock.now() // SECOND, **changes}
+        payload = {"client_id": client.client_id, "jkt": jkt, "iat": deployment.clock.now() // SECOND, **changes}
         return client.call("POST", "/v1/keys", {"jwk": public, "proof": jwt({"alg": "ES256"}, payload, key)})
 
     assert slug(rotate(ProofKey().private)) == "malformed-request"
@@ -302,11 +302,11 @@ def test_a_partner_rotates_its_own_key(house) -> None:
     assert {key["kid"] for key in shown["keys"]} == {client.jwk["kid"], "rotated-2"}
     old = next(key for key in shown["keys"] if key["kid"] == client.jwk["kid"])
     assert old["expires"] == next(key["expires"] for key in rotated.json()["keys"] if key["kid"] == client.jwk["kid"])
-    assert old["expires"] < rfc3339_seconds(house.clock.now() + 15 * DAY)
+    assert old["expires"] < rfc3339_seconds(deployment.clock.now() + 15 * DAY)
     assert shown["seen_address"]
 
-    pass_time(house, days=15)
-    house.watch()
+    pass_time(deployment, days=15)
+    deployment.watch()
     assert client.request_token().status_code == 400
     assert office.ask(successor).status_code == 200
     duty = office.get(f"/v1/duties?partner={shown['partner']['id']}").json()["items"]
@@ -320,16 +320,16 @@ def _thumbprint(jwk: dict[str, str]) -> bytes:
     return hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
-def test_an_approver_sees_what_a_change_would_have_refused(house) -> None:
+def test_an_approver_sees_what_a_change_would_have_refused(deployment) -> None:
     """The last 30 days' answers are decided again under the new terms: by cause and by purpose, before anything changes."""
-    office = Office(house)
+    office = Office(deployment)
     two = {
         name: {"sector_law": "banking", "disclosure": "status", "inform": ["sex"]}
         for name in ("account_opening", "claim_eligibility")
     }
     _, agreement, client = office.bring_in(purposes=two)
     for purpose, claims in (("account_opening", {}), ("account_opening", {"sex": "M"}), ("claim_eligibility", {})):
-        question = house.question("", house.resident(), purpose=purpose)
+        question = deployment.question("", deployment.resident(), purpose=purpose)
         question["claims"] |= claims
         assert client.verify(question).status_code == 200
     narrower = {"account_opening": {"sector_law": "banking", "disclosure": "status"}}

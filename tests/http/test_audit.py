@@ -18,9 +18,9 @@ from logs import checker
 from partner import Partner, b64u
 
 from gateway.cli.audit import audit as commands
-from gateway.ledger.merkle import leaf_hash
-from gateway.ledger.note import VerifierKey
-from gateway.ledger.receipt import Receipt
+from gateway.ledger.log.merkle import leaf_hash
+from gateway.ledger.log.note import VerifierKey
+from gateway.ledger.publication.receipt import Receipt
 
 CHECKER = checker()
 

@@ -7,7 +7,7 @@ import time
 from hashlib import sha256
 from typing import Any
 
-from gateway.ledger.note import Note, VerifierKey
+from gateway.ledger.log.note import Note, VerifierKey
 
 
 def raw(text: str) -> bytes:

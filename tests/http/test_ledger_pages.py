@@ -12,8 +12,8 @@ from tlog_scales.backend import HttpBackend
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey
 
-from gateway.ledger.checkpoint import Checkpoint, verify
-from gateway.ledger.note import VerifierKey
+from gateway.ledger.log.note import VerifierKey
+from gateway.ledger.publication.checkpoint import Checkpoint, verify
 
 FRESH = 10  # seconds that a checkpoint may be old while entries arrive
 

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from deployment import Deployment, Line, Partner, Reply
 
 from gateway.cli.main import group
-from gateway.ledger.checkpoint import verify
-from gateway.ledger.note import COSIGNATURE, VerifierKey, new_signer_text
+from gateway.ledger.log.note import COSIGNATURE, VerifierKey, new_signer_text
+from gateway.ledger.publication.checkpoint import verify
 
 
 @pytest.fixture

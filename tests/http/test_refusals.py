@@ -46,11 +46,11 @@ def test_a_recipe_gives_its_refusal_in_both_languages(gateway, slug: str) -> Non
     page = gateway.http.get(f"/problems/{slug}").json()
     before = gateway.partner("bpjs").spent()
     told = {}
-    for tongue, language in (("id", "id-ID"), ("en", "en;q=0.9, id;q=0.1"), ("id", "fr")):
-        reply, question = by_recipe(gateway, slug, language)
-        told[tongue] = refused(reply, slug, gateway.issuer, identified=slug not in UNIDENTIFIED)
-        assert told[tongue]["title"] == page["title"][tongue]
-        assert told[tongue]["retryable"] is page["retryable"]
+    for language, header in (("id", "id-ID"), ("en", "en;q=0.9, id;q=0.1"), ("id", "fr")):
+        reply, question = by_recipe(gateway, slug, header)
+        told[language] = refused(reply, slug, gateway.issuer, identified=slug not in UNIDENTIFIED)
+        assert told[language]["title"] == page["title"][language]
+        assert told[language]["retryable"] is page["retryable"]
         assert echoes(reply.text, question) == []
     assert told["id"]["detail"] != told["en"]["detail"]
     assert told["id"]["instance"] != told["en"]["instance"]

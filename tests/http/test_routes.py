@@ -12,10 +12,12 @@ from served import every_text
 from gateway.app import build
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.config import read
+from gateway.console.routes import PUBLIC as CONSOLE
 from gateway.errors import Cause
 from gateway.register.reasons import REASONS
-from gateway.web.routes import PUBLIC
+from gateway.web.routes import PUBLIC as API
 
+PUBLIC = API | CONSOLE
 POSTED = {"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SLUGS = {"/problems/{slug:str}": [str(cause) for cause in Cause], "/reasons/{slug:str}": list(REASONS)}

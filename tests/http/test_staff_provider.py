@@ -25,7 +25,7 @@ def provider() -> Iterator[OpenIdProvider]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, provider: OpenIdProvider) -> Iterator[Gateway]:
+def deployment(tmp_path_factory: pytest.TempPathFactory, provider: OpenIdProvider) -> Iterator[Gateway]:
     """A gateway on SQLite that takes the provider's word."""
     directory = tmp_path_factory.mktemp("provider")
     (directory / "secret").write_text(SECRET + "\n")
@@ -35,27 +35,27 @@ def house(tmp_path_factory: pytest.TempPathFactory, provider: OpenIdProvider) ->
     assert deployment.stop() == 0
 
 
-def test_a_member_logs_in_by_the_provider(house: Gateway, provider: OpenIdProvider) -> None:
+def test_a_member_logs_in_by_the_provider(deployment: Gateway, provider: OpenIdProvider) -> None:
     """The login offers it; the answer lets in once, with a Strict cookie, by way of a page of the console's own."""
-    office = Office(house)
+    office = Office(deployment)
     proposed = office.post("/v1/staff/members", {"person": "Ayu", "roles": ["auditor"], "external": provider.subject})
     assert office.approve(proposed.json()).status_code == 200
-    assert 'href="/console/external/begin?next=/console"' in house.http.get("/console/login").text
-    out = house.http.get("/console/external/begin?next=/console/me")
+    assert 'href="/console/external/begin?next=/console"' in deployment.http.get("/console/login").text
+    out = deployment.http.get("/console/external/begin?next=/console/me")
     assert out.status_code == 303
     kept = out.headers["set-cookie"]
     assert "samesite=lax" in kept.lower()
     cookie = kept.partition(";")[0]
     params = provider.authorize(out.headers["location"])
-    assert provider.codes[params["code"]]["redirect_uri"] == house.facts["console"] + "/external"
-    back = house.http.get("/console/external", params=params, headers={"cookie": cookie})
+    assert provider.codes[params["code"]]["redirect_uri"] == deployment.facts["console"] + "/external"
+    back = deployment.http.get("/console/external", params=params, headers={"cookie": cookie})
     assert back.status_code == 200, back.headers
     assert 'content="0; url=/console/me"' in back.text
     session = next(each for each in back.headers.get_list("set-cookie") if each.startswith("__Host-session="))
     assert "samesite=strict" in session.lower()
-    shown = house.http.get("/console/me", headers={"cookie": session.partition(";")[0]})
+    shown = deployment.http.get("/console/me", headers={"cookie": session.partition(";")[0]})
     assert (shown.status_code, "Ayu" in shown.text) == (200, True)
-    again = house.http.get("/console/external", params=params, headers={"cookie": cookie})
+    again = deployment.http.get("/console/external", params=params, headers={"cookie": cookie})
     assert (again.status_code, again.headers["location"]) == (303, "/console/login?failed")
     assert "__Host-session" not in again.headers["set-cookie"]
 

@@ -19,7 +19,7 @@ from gateway.keyring import file as key_files
 from gateway.keyring.keys import MAC_JOBS, SIGN_JOBS, SealBroken
 from gateway.keyring.pkcs11 import load
 from gateway.keyring.provisioning import activate, missing, provision
-from gateway.keyring.session import JOBS, Opened, Slot
+from gateway.keyring.session import JOBS, Slot, TokenSession
 from gateway.oauth.jose import JoseFault, parse_key
 
 ENTROPY = SystemEntropy()
@@ -78,7 +78,7 @@ def test_records_are_sealed_by_what_was_unwrapped(ring: Keyring, whole: tuple[Sl
 
 def test_no_secret_can_be_read_from_the_token(whole: tuple[Slot, Path]) -> None:
     """Every key of ours is sensitive, private, and not extractable."""
-    opened = Opened(whole[0])
+    opened = TokenSession(whole[0])
     held = list(opened.labelled())
     assert {job for job, *_ in held} == JOBS
     for _, _, _, each in held:
@@ -117,7 +117,7 @@ def test_a_start_says_which_key_is_wrong(tmp_path: Path) -> None:
     for job in frozenset(Job) - JOBS:
         key_files.write(tmp_path, key_files.new(job, 1, ENTROPY))
     provision(slot, tmp_path, sorted(JOBS - {Job.SUBJECT}), ENTROPY)
-    opened = Opened(slot, change=True)
+    opened = TokenSession(slot, change=True)
     opened.session.generate_key(KeyType.AES, 256, label="subject-1", store=True)
     opened.close()
     assert "'subject' version 1 in token 'wrong': must be a secret key of type GENERIC_SECRET" in faults(slot, tmp_path)

@@ -19,11 +19,11 @@ from gateway.errors import Misconfigured, Refused
 from gateway.keyring import Job, Keyring
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import MAC_JOBS, SEAL_JOBS, SIGN_JOBS
-from gateway.ledger.checkpoint import Checkpoint, sign, signers_of, verify, vkeys_of
-from gateway.ledger.merkle import EMPTY_ROOT
+from gateway.ledger.log.merkle import EMPTY_ROOT
+from gateway.ledger.publication.checkpoint import Checkpoint, sign, signers_of, verify, vkeys_of
 from gateway.oauth.access_token import AccessTokens, Confirmation, TokenClaims
-from gateway.store.engine import Database
-from gateway.store.register import RegisterOf
+from gateway.store.base.engine import Database
+from gateway.store.register.residents import RegisterOf
 from gateway.verification.judge import indexes
 
 ISSUER = "https://nik.example.go.id"

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from gateway.clock import parse_rfc3339, rfc3339
 from gateway.errors import Cause, Refusal
 from gateway.keyring.keys import b64u
-from gateway.ledger.canonical import canonical, digest
-from gateway.ledger.entry import KINDS, Kind, make_entry, private_bytes, request_digest
-from gateway.ledger.merkle import leaf_hash
+from gateway.ledger.log.canonical import canonical, digest
+from gateway.ledger.log.entry import KINDS, Kind, make_entry, private_bytes, request_digest
+from gateway.ledger.log.merkle import leaf_hash
 from gateway.register.reasons import REASONS, reason_document
-from gateway.web.problems import Problems
+from gateway.web.http.problems import Problems
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/rfc8785.json").read_text("utf-8"))
 _ESCAPES = {0x08: "\\b", 0x09: "\\t", 0x0A: "\\n", 0x0C: "\\f", 0x0D: "\\r", 0x22: '\\"', 0x5C: "\\\\"}

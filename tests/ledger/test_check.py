@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from gateway.clock import HOUR, SystemEntropy, uuid7
 from gateway.errors import LedgerFault
-from gateway.ledger.canonical import canonical
-from gateway.ledger.check import StoredEntry, check, check_entry
-from gateway.ledger.destruction import record_document
-from gateway.ledger.entry import Kind, make_entry, private_bytes
-from gateway.ledger.merkle import Frontier, leaf_hash
-from gateway.ledger.regrown import Head
+from gateway.ledger.check.check import StoredEntry, check, check_entry
+from gateway.ledger.log.canonical import canonical
+from gateway.ledger.log.destruction import record_document
+from gateway.ledger.log.entry import Kind, make_entry, private_bytes
+from gateway.ledger.log.merkle import Frontier, leaf_hash
+from gateway.ledger.log.regrown import Head
 
 ENTROPY = SystemEntropy()
 

@@ -21,12 +21,12 @@ from logs import ENTROPY, HOUSE, Log, checker, log_in
 
 from gateway.clock import HOUR, rfc3339
 from gateway.errors import LedgerFault
-from gateway.ledger.check import StoredEntry, check_entry
-from gateway.ledger.merkle import Frontier
-from gateway.ledger.note import NoteFault, VerifierKey
-from gateway.ledger.proof import verify_consistency, verify_inclusion
-from gateway.ledger.receipt import Receipt
-from gateway.store.ledger_retention import prune
+from gateway.ledger.check.check import StoredEntry, check_entry
+from gateway.ledger.log.merkle import Frontier
+from gateway.ledger.log.note import NoteFault, VerifierKey
+from gateway.ledger.log.proof import verify_consistency, verify_inclusion
+from gateway.ledger.publication.receipt import Receipt
+from gateway.store.sealing.retention import prune
 
 CHECKER = checker()
 VECTORS = json.loads((HOUSE / "checker" / "vectors.json").read_text("utf-8"))

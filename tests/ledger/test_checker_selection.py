@@ -13,10 +13,10 @@ import jsonschema_rs
 import pytest
 from logs import HOUSE, checker
 
-from gateway.ledger.export import SELECTION
-from gateway.ledger.note import b64
-from gateway.ledger.published import SEED
-from gateway.ledger.sampling import draws
+from gateway.ledger.log.note import b64
+from gateway.ledger.log.sampling import draws
+from gateway.ledger.publication.export import SELECTION
+from gateway.ledger.publication.published import SEED
 
 CHECKER = checker()
 VECTORS = json.loads((HOUSE / "checker" / "vectors.json").read_text("utf-8"))

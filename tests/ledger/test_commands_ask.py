@@ -12,9 +12,9 @@ import pytest
 from deployment import CLOCK, ENTROPY, Deployment, command
 from sqlalchemy import func, select
 
-from gateway.store.engine import Database
-from gateway.store.history import Change, write_history
-from gateway.store.tables import ledger_entries, records
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import ledger_entries, records
+from gateway.store.sealing.history import RecordedChange, write_history
 
 TWO = ("--proposer", "Petugas Satu", "--approver", "Petugas Dua")
 DATABASE = "gateway.sqlite"
@@ -85,7 +85,7 @@ def test_a_backup_that_grew_elsewhere_is_no_better(deployment: Deployment) -> No
     restore(deployment)
     database = Database(f"sqlite:///{deployment.directory / DATABASE}", CLOCK)
     with database.sealing() as (connection, now):
-        changes = [Change("agreement", "Petugas Tiga", {"number": number}) for number in range(50)]
+        changes = [RecordedChange("agreement", "Petugas Tiga", {"number": number}) for number in range(50)]
         write_history(connection, changes, now, ENTROPY)
     database.close()
     before = counts(deployment)

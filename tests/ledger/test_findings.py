@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from gateway.clock import HOUR, SECOND, jakarta_midnight
-from gateway.ledger.findings import RULES, Finding, Seen, findings
+from gateway.ledger.check.findings import RULES, Finding, SeenEntry, findings
 
 BEGIN = date(2026, 10, 1)
 DAYS = 30
@@ -23,14 +23,14 @@ class Month:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)  # noqa: S311  made again by its seed, and no secret
-        self.entries: list[Seen] = []
+        self.entries: list[SeenEntry] = []
         self.labels: set[Label] = set()
         self.windows: dict[str, str] = {}
         for number in range(24):
             self._partner(f"p{number:02}", number)
         self.entries.sort(key=lambda each: each.at)
         self.entries = [
-            Seen(index, each.at, each.partner, each.kind, each.purpose, each.outcome, each.subject)
+            SeenEntry(index, each.at, each.partner, each.kind, each.purpose, each.outcome, each.subject)
             for index, each in enumerate(self.entries)
         ]
 
@@ -103,7 +103,7 @@ class Month:
         self, name: str, day: date, hour: float, kind: str, purpose: str, outcome: str, tag: bytes
     ) -> None:
         at = jakarta_midnight(day) + int(hour * HOUR) + self.chance.randrange(SECOND)
-        self.entries.append(Seen(0, at, name, kind, purpose, outcome, tag))
+        self.entries.append(SeenEntry(0, at, name, kind, purpose, outcome, tag))
 
 
 def _measure(seeds: range) -> tuple[dict[str, Counter[str]], list[Finding]]:
@@ -147,7 +147,7 @@ def test_a_month_without_attackers_is_quiet() -> None:
     assert len(findings(quiet, month.windows)) <= 1
 
 
-def _day(entry: Seen) -> date:
+def _day(entry: SeenEntry) -> date:
     return BEGIN + timedelta(days=(entry.at - jakarta_midnight(BEGIN)) // (24 * HOUR))
 
 
@@ -166,6 +166,6 @@ def test_findings_are_the_same_whenever_they_are_computed() -> None:
 def test_hours_are_those_of_the_agreement(window: str, hour: float, told: bool) -> None:  # noqa: FBT001
     """A window is in Jakarta's time, and may go past midnight; whoever has none is never outside it."""
     at = jakarta_midnight(BEGIN) + int(hour * HOUR)
-    entries = [Seen(index, at, "bank", "answer", "credit", "active", bytes([index])) for index in range(8)]
+    entries = [SeenEntry(index, at, "bank", "answer", "credit", "active", bytes([index])) for index in range(8)]
     assert [each.rule for each in findings(entries, {"bank": window})] == (["unusual_hours"] if told else [])
     assert findings(entries) == []

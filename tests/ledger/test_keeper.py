@@ -12,12 +12,12 @@ from logs import ENTROPY, ORIGIN, VKEY, Log, log_in, signers
 from sqlalchemy import delete, select, text, update
 
 from gateway.errors import LedgerForked
-from gateway.ledger.checkpoint import Checkpoint, sign, successor, verify
-from gateway.ledger.keeper import Keeper
-from gateway.ledger.merkle import leaf_hash
-from gateway.store.engine import put_many
-from gateway.store.ledger_declaration import declare_new_log
-from gateway.store.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
+from gateway.ledger.log.merkle import leaf_hash
+from gateway.ledger.publication.checkpoint import Checkpoint, sign, successor, verify
+from gateway.ledger.publication.keeper import Keeper
+from gateway.store.base.engine import put_many
+from gateway.store.base.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
+from gateway.store.sealing.declaration import declare_new_log
 
 PERSONS = ("Petugas Satu", "Petugas Dua")
 

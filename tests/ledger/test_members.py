@@ -12,10 +12,10 @@ from deployment import SINGLE, Deployment, Line, Partner, deployed, jcs
 
 from gateway.clock import SystemClock
 from gateway.config import read
-from gateway.ledger.entry import Kind
-from gateway.ledger.members import MEANINGS, PRIVATE, undeclared
-from gateway.store.engine import Database
-from gateway.store.ledger import LedgerOf
+from gateway.ledger.log.entry import Kind
+from gateway.ledger.log.members import MEANINGS, PRIVATE, undeclared
+from gateway.store.base.engine import Database
+from gateway.store.ledger.entries import LedgerOf
 
 TWO = ("--proposer", "Petugas Satu", "--approver", "Petugas Dua")
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import LedgerFault
-from gateway.ledger.merkle import EMPTY_ROOT, HASH, Frontier, leaf_hash, node_hash
+from gateway.ledger.log.merkle import EMPTY_ROOT, HASH, Frontier, leaf_hash, node_hash
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/rfc6962.json").read_text())
 LEAVES = [bytes.fromhex(leaf) for leaf in VECTORS["leaves"]]

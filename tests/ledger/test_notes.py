@@ -8,24 +8,24 @@ from logs import ORIGIN, SEED, VKEY, signers
 from tlog_scales.signing import Vkey
 from tlog_scales.tlog import Checkpoint as ForeignCheckpoint
 
-from gateway.ledger.checkpoint import Checkpoint, is_successor, origin_of, sign, successor, verify
-from gateway.ledger.note import (
+from gateway.ledger.log.note import (
     COSIGNATURE,
     PLAIN,
     POST_QUANTUM,
     Note,
     NoteFault,
-    Signer,
+    NoteSigner,
     VerifierKey,
     new_signer_text,
     parse_signer,
 )
+from gateway.ledger.publication.checkpoint import Checkpoint, is_successor, origin_of, sign, successor, verify
 
 EXAMPLE = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 CHECKPOINT = Checkpoint(ORIGIN, 20852163, bytes(range(32)))
 NOTE = sign(CHECKPOINT, signers(ORIGIN))
 _private = Ed25519PrivateKey.from_private_bytes(SEED[::-1])
-WITNESS = Signer(
+WITNESS = NoteSigner(
     VerifierKey("witness.example/w1", COSIGNATURE, _private.public_key().public_bytes_raw()), _private.sign
 )
 COSIGNED = NOTE + WITNESS.line(CHECKPOINT.text.encode(), 1_679_315_147)
@@ -101,7 +101,7 @@ def test_what_has_not_the_form_is_no_note(note: str) -> None:
 def test_sixteen_strange_signatures_do_no_harm() -> None:
     """Signatures of unknown keys are passed over, as many as a note may well have."""
     strange = "".join(
-        Signer(VerifierKey(f"w{number}", COSIGNATURE, VKEY.public), lambda _: bytes(64)).line(b"", 1)
+        NoteSigner(VerifierKey(f"w{number}", COSIGNATURE, VKEY.public), lambda _: bytes(64)).line(b"", 1)
         for number in range(16)
     )
     assert verify(NOTE + strange, [VKEY]).checkpoint == CHECKPOINT

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tlog_scales.reader import TilesReader
 from tlog_scales.tlog import ConsistencyProof, InclusionProof
 
-from gateway.ledger.merkle import EMPTY_ROOT, HASH, Frontier
-from gateway.ledger.proof import ProofFault, Subtree, Tree, join, verify_consistency, verify_inclusion
-from gateway.ledger.tiles import Tile, fold, parse_path
+from gateway.ledger.log.merkle import EMPTY_ROOT, HASH, Frontier
+from gateway.ledger.log.proof import HashTree, ProofFault, Subtree, join, verify_consistency, verify_inclusion
+from gateway.ledger.log.tiles import Tile, fold, parse_path
 
 MOST = 70_000
 LEAVES = [sha256(b"\x00" + str(number).encode()).digest() for number in range(MOST)]
@@ -35,8 +35,8 @@ def tile_of(tile: Tile) -> bytes:
     return b"".join(LEVELS[tile.level][tile.number * 256 : tile.number * 256 + tile.width])
 
 
-def tree_of(size: int) -> Tree:
-    return Tree(tile_of, size)
+def tree_of(size: int) -> HashTree:
+    return HashTree(tile_of, size)
 
 
 class Foreign:

@@ -13,10 +13,10 @@ from logs import HOUSE, checker
 
 from gateway.client import ReceiptFault, check_receipt
 from gateway.errors import LedgerFault
-from gateway.ledger.check import sweep
-from gateway.ledger.checkpoint import verify
-from gateway.ledger.note import NoteFault, VerifierKey
-from gateway.ledger.regrown import Head
+from gateway.ledger.check.check import sweep
+from gateway.ledger.log.note import NoteFault, VerifierKey
+from gateway.ledger.log.regrown import Head
+from gateway.ledger.publication.checkpoint import verify
 
 CHECKER = checker()
 TOLD = json.loads((HOUSE / "checker" / "refused.json").read_text("utf-8"))

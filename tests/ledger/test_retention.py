@@ -12,11 +12,11 @@ from sqlalchemy import func, select, update
 
 from gateway.clock import DAY, HOUR, SECOND, jakarta_date, jakarta_midnight, rfc3339
 from gateway.errors import LedgerFault
-from gateway.ledger.destruction import record_document
-from gateway.ledger.entry import Kind
-from gateway.store.history import Change, write_history
-from gateway.store.ledger_retention import prune
-from gateway.store.tables import ledger_entries
+from gateway.ledger.log.destruction import record_document
+from gateway.ledger.log.entry import Kind
+from gateway.store.base.tables import ledger_entries
+from gateway.store.sealing.history import RecordedChange, write_history
+from gateway.store.sealing.retention import prune
 
 NOW = CLOCK.now()
 SOON = rfc3339((NOW // HOUR + 2) * HOUR)  # two: the hour may turn while a run is under way
@@ -85,7 +85,7 @@ def test_a_record_explains_no_more_than_it_tells(sqlite_url: str, kinds: list[st
         log.grow(5)
         with log.database.sealing() as (connection, now):
             told = record_document(kinds, rfc3339(before), 1, *PERSONS)
-            write_history(connection, [Change(Kind.DESTRUCTION, "+".join(PERSONS), told)], now, ENTROPY)
+            write_history(connection, [RecordedChange(Kind.DESTRUCTION, "+".join(PERSONS), told)], now, ENTROPY)
             connection.execute(update(ledger_entries).where(ledger_entries.c.leaf_index == 2).values(private=None))
         assert log.verdict() == 2
 
@@ -133,7 +133,7 @@ def test_many_hours_are_told_apart(sqlite_url: str) -> None:
         hours = [(NOW // HOUR - 5 + at) * HOUR + 17 * SECOND for at in range(5)]
         with log.database.sealing() as (connection, _):
             for at in hours:
-                write_history(connection, [Change(Kind.READ, "a+b", {"at": at})], at, ENTROPY)
+                write_history(connection, [RecordedChange(Kind.READ, "a+b", {"at": at})], at, ENTROPY)
         middle = rfc3339((NOW // HOUR - 2) * HOUR)
         assert prune(log.database, ["read"], middle, PERSONS, ENTROPY).count == 3
         assert dict(log.check().under) == {5: 3}

@@ -6,7 +6,7 @@ from collections import Counter
 from hashlib import sha256
 from itertools import islice
 
-from gateway.ledger.sampling import LABEL, draws
+from gateway.ledger.log.sampling import LABEL, draws
 
 
 def test_the_same_seed_draws_the_same() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from gateway.clock import SystemEntropy, uuid7
 from gateway.errors import LedgerFault
-from gateway.ledger.check import Row, StoredEntry, check_entry, text_id
-from gateway.ledger.entry import KINDS, make_entry, private_bytes
-from gateway.ledger.shapes import Shapes
+from gateway.ledger.check.check import Row, StoredEntry, check_entry, text_id
+from gateway.ledger.check.shapes import Shapes
+from gateway.ledger.log.entry import KINDS, make_entry, private_bytes
 
 ENTROPY = SystemEntropy()
 texts = st.sampled_from(

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, delete, func, select, text, update
 from tlog_scales.reader import TilesReader
 
 from gateway.errors import LedgerFault, LedgerForked
-from gateway.ledger.merkle import Frontier
-from gateway.ledger.proof import Tree, verify_consistency
-from gateway.ledger.tiles import Tile, parse_path
-from gateway.store import schema
-from gateway.store.engine import put_many
-from gateway.store.ledger_tiles import tiles_of
-from gateway.store.tables import ledger_entries, ledger_open, ledger_tiles
+from gateway.ledger.log.merkle import Frontier
+from gateway.ledger.log.proof import HashTree, verify_consistency
+from gateway.ledger.log.tiles import Tile, parse_path
+from gateway.store.base import schema
+from gateway.store.base.engine import put_many
+from gateway.store.base.tables import ledger_entries, ledger_open, ledger_tiles
+from gateway.store.ledger.stored_tiles import tiles_of
 
 SIZE = 700
 
@@ -39,10 +39,10 @@ def roots_hold(log: Log, sizes: list[int]) -> None:
     with log.database.reading() as connection:
         head = log.reader.head()
         root = Frontier(head.size, head.frontier).root()
-        tree = Tree(tiles_of(connection), head.size)
+        tree = HashTree(tiles_of(connection), head.size)
         assert tree.root() == root
         for old in sizes:
-            then = Tree(tiles_of(connection), old).root()
+            then = HashTree(tiles_of(connection), old).root()
             verify_consistency(old, then, head.size, root, tree.consistency(old))
 
 
@@ -157,7 +157,7 @@ def test_a_leaf_in_words_as_good_as_before_is_named_wherever_it_is(database_url:
     with log_in(database_url) as log:
         log.grow(256 + 40, at_once)
         with log.database.reading() as connection:
-            marks = {size: Tree(tiles_of(connection), size).root() for size in (100, 270, 296)}
+            marks = {size: HashTree(tiles_of(connection), size).root() for size in (100, 270, 296)}
         assert log.check(marks).size == 296
         for index in (0, 1, 17, 255, 256, 257, 270, 294, 295):
             before = _reword(log, index)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tlog_scales.tiles import tile_path
 
-from gateway.ledger.tiles import Tile, parse_path, width_of
+from gateway.ledger.log.tiles import Tile, parse_path, width_of
 
 
 @given(st.integers(0, 7), st.integers(0, 10**12), st.integers(1, 256))

@@ -17,9 +17,7 @@ from logs import CLOCK, HOUSE, ORIGIN, SEED, VKEY, Log, log_in, signers
 from tlog_scales.signing import Vkey
 from tlog_scales.tlog import Checkpoint as ForeignCheckpoint
 
-from gateway.ledger.checkpoint import Checkpoint, sign
-from gateway.ledger.cosigning import Cosigners
-from gateway.ledger.note import (
+from gateway.ledger.log.note import (
     COSIGNATURE,
     POST_QUANTUM,
     Note,
@@ -30,7 +28,9 @@ from gateway.ledger.note import (
     new_signer_text,
     parse_signer,
 )
-from gateway.ledger.witness import Witness
+from gateway.ledger.publication.checkpoint import Checkpoint, sign
+from gateway.ledger.publication.cosigning import Cosigners
+from gateway.ledger.publication.witness import Witness
 
 SECRET, WITNESS_KEY = new_signer_text("witness.example/w1", COSIGNATURE, SEED[::-1])
 SIZE = ("text/x.tlog.size", 409)

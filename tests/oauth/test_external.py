@@ -17,7 +17,7 @@ from gateway.keyring import Job, SigningKey
 from gateway.keyring import file as key_files
 from gateway.oauth.access_token import AccessTokens, Confirmation, TokenClaims
 from gateway.oauth.client import Client
-from gateway.oauth.external import External, ExternalTokens, Unreachable, metadata_url
+from gateway.oauth.external import ExternalIssuer, ExternalTokens, IssuerUnreachable, metadata_url
 
 RESOURCE = f"{BASE}/v1"
 REFRESH, STALE, AGAIN = (
@@ -55,7 +55,7 @@ class House:
         self.clock = HandClock(int(time.time()) * SECOND)
         self.tokens = AccessTokens(BASE, RESOURCE, KEY, [KEY.public_jwk])
         clients = {"their-bank": "bank-1", "their-auditor": "auditor", "their-ghost": "ghost"}
-        external = External(other.issuer, clients, insecure)
+        external = ExternalIssuer(other.issuer, clients, insecure)
         self.external = ExternalTokens(external, RESOURCE, self.clock, self.resolve, self.tokens.forget)
         self.tokens.external = self.external
 
@@ -78,41 +78,41 @@ class House:
 
 def test_its_token_is_taken_for_our_client(other: OtherIssuer) -> None:
     """Bound as it says, named by our own client and partner; the `jti` is kept in a form of ours."""
-    house = House(other).refresh()
-    found = house.verify(other.token(RESOURCE, EC.thumbprint, jti="1234567890123456")).claims
+    deployment = House(other).refresh()
+    found = deployment.verify(other.token(RESOURCE, EC.thumbprint, jti="1234567890123456")).claims
     assert (found.client_id, found.partner, found.scope) == ("bank-1", "bank", "nik.verify")
     assert found.cnf == Confirmation(jkt=EC.thumbprint)
     assert len(found.jti) == 22
     assert "1234567890123456" not in found.jti
-    assert house.verify(other.token([RESOURCE, "https://else.example"], EC.thumbprint)).claims.aud == RESOURCE
+    assert deployment.verify(other.token([RESOURCE, "https://else.example"], EC.thumbprint)).claims.aud == RESOURCE
     details = [{"type": "payment", "amount": 1}, {"type": "nik_verification", "purposes": ["account_opening"]}]
-    assert house.verify(other.token(RESOURCE, "x", authorization_details=details)).purposes == {"account_opening"}
+    assert deployment.verify(other.token(RESOURCE, "x", authorization_details=details)).purposes == {"account_opening"}
 
 
 def test_our_own_tokens_go_on(other: OtherIssuer) -> None:
     """And are told apart: the other issuer's are not of our making."""
-    house = House(other).refresh()
-    now = house.clock.now() // SECOND
+    deployment = House(other).refresh()
+    now = deployment.clock.now() // SECOND
     mine = TokenClaims(
         iss=BASE, aud=RESOURCE, sub="tax-1", client_id="tax-1", jti="j", iat=now, exp=now + 300, scope="nik.verify",
         cnf=Confirmation(jkt="x"), partner="tax",
     )  # fmt: skip
-    assert house.tokens.issued(house.verify(house.tokens.issue(mine)))
-    assert not house.tokens.issued(house.verify(other.token(RESOURCE, "x")))
+    assert deployment.tokens.issued(deployment.verify(deployment.tokens.issue(mine)))
+    assert not deployment.tokens.issued(deployment.verify(other.token(RESOURCE, "x")))
 
 
 def test_neither_issuer_speaks_for_the_other(other: OtherIssuer) -> None:
     """A key is believed about its own issuer alone."""
-    house = House(other).refresh()
+    deployment = House(other).refresh()
     assert isinstance(KEY, SigningKey)
-    house.refuses(other.token(RESOURCE, "x", iss=BASE))
-    house.refuses(other.token(RESOURCE, "x", iss=BASE, header={"kid": KEY.kid}))
-    now = house.clock.now() // SECOND
+    deployment.refuses(other.token(RESOURCE, "x", iss=BASE))
+    deployment.refuses(other.token(RESOURCE, "x", iss=BASE, header={"kid": KEY.kid}))
+    now = deployment.clock.now() // SECOND
     forged = TokenClaims(
         iss=other.issuer, aud=RESOURCE, sub="b", client_id="their-bank", jti="j", iat=now, exp=now + 300, scope="",
         cnf=Confirmation(jkt="x"), partner="bank",
     )  # fmt: skip
-    house.refuses(house.tokens.issue(forged))
+    deployment.refuses(deployment.tokens.issue(forged))
 
 
 @pytest.mark.parametrize(
@@ -136,67 +136,67 @@ def test_what_is_not_whole_or_not_for_us_is_refused(
 
 def test_it_speaks_for_no_staff(other: OtherIssuer) -> None:
     """Scopes of people are never taken from elsewhere, nor scopes that our client does not have."""
-    house = House(other).refresh()
+    deployment = House(other).refresh()
     for client in ("their-auditor", "their-bank"):
         token = other.token(RESOURCE, "x", client_id=client, scope="audit.read partners.approve register.feed")
-        assert house.verify(token).scopes == frozenset()
-    assert house.verify(other.token(RESOURCE, "x", client_id="their-auditor")).scopes == frozenset()
+        assert deployment.verify(token).scopes == frozenset()
+    assert deployment.verify(other.token(RESOURCE, "x", client_id="their-auditor")).scopes == frozenset()
 
 
 @pytest.mark.parametrize("kind", ["RSA", "OKP"])
 def test_a_new_key_is_fetched_when_it_is_met(other: OtherIssuer, kind: str) -> None:
     """A token by a key that is not known asks for the keys once; what was signed by a withdrawn key is refused then."""
-    house = House(other).refresh()
+    deployment = House(other).refresh()
     old = other.token(RESOURCE, "x")
-    house.verify(old)
+    deployment.verify(old)
     other.rotate("two", kind)
     new = other.token(RESOURCE, "x")
-    house.refuses(new)
-    assert not asyncio.run(house.external.renewed()), "they were fetched a moment ago"
-    house.clock.at += AGAIN
-    assert asyncio.run(house.external.renewed())
-    assert house.verify(new).claims.client_id == "bank-1"
+    deployment.refuses(new)
+    assert not asyncio.run(deployment.external.renewed()), "they were fetched a moment ago"
+    deployment.clock.at += AGAIN
+    assert asyncio.run(deployment.external.renewed())
+    assert deployment.verify(new).claims.client_id == "bank-1"
     asked = sum(other.asked.values())
-    house.clock.at += AGAIN
-    assert not asyncio.run(house.external.renewed()), "nothing unknown was met"
+    deployment.clock.at += AGAIN
+    assert not asyncio.run(deployment.external.renewed()), "nothing unknown was met"
     assert sum(other.asked.values()) == asked
-    house.refuses(old)
+    deployment.refuses(old)
 
 
 def test_a_call_waits_for_keys_that_are_being_fetched(other: OtherIssuer) -> None:
     """At the start above all: whoever comes meanwhile is not turned away for it."""
-    house = House(other)
+    deployment = House(other)
     token = other.token(RESOURCE, "x")
 
     async def come() -> bool:
-        fetching = asyncio.create_task(house.external.refresh())
+        fetching = asyncio.create_task(deployment.external.refresh())
         await asyncio.sleep(0)
-        house.refuses(token)
-        worth = await house.external.renewed()
+        deployment.refuses(token)
+        worth = await deployment.external.renewed()
         await fetching
         return worth
 
     assert asyncio.run(come())
-    assert house.verify(token).claims.client_id == "bank-1"
+    assert deployment.verify(token).claims.client_id == "bank-1"
 
 
 def test_keys_wear_out_when_they_cannot_be_fetched(other: OtherIssuer) -> None:
     """An outage is bridged for an hour, no longer; then nothing is believed until it answers again."""
-    house = House(other).refresh()
-    assert not house.external.due()
+    deployment = House(other).refresh()
+    assert not deployment.external.due()
     other.failing = True
-    house.clock.at += REFRESH
-    assert house.external.due()
-    with pytest.raises(Unreachable):
-        house.refresh()
-    now = house.clock.now() // SECOND
-    assert house.verify(other.token(RESOURCE, "x", iat=now, exp=now + 300)).claims.client_id == "bank-1"
-    house.clock.at += STALE
-    now = house.clock.now() // SECOND
+    deployment.clock.at += REFRESH
+    assert deployment.external.due()
+    with pytest.raises(IssuerUnreachable):
+        deployment.refresh()
+    now = deployment.clock.now() // SECOND
+    assert deployment.verify(other.token(RESOURCE, "x", iat=now, exp=now + 300)).claims.client_id == "bank-1"
+    deployment.clock.at += STALE
+    now = deployment.clock.now() // SECOND
     token = other.token(RESOURCE, "x", iat=now, exp=now + 300)
-    house.refuses(token)
+    deployment.refuses(token)
     other.failing = False
-    assert house.refresh().verify(token).claims.client_id == "bank-1"
+    assert deployment.refresh().verify(token).claims.client_id == "bank-1"
 
 
 @pytest.mark.parametrize(
@@ -205,13 +205,13 @@ def test_keys_wear_out_when_they_cannot_be_fetched(other: OtherIssuer) -> None:
 def test_metadata_that_do_not_fit_are_not_believed(other: OtherIssuer, metadata: dict[str, Any]) -> None:
     """Another issuer's document, and one that leads nowhere."""
     other.metadata = metadata
-    with pytest.raises(Unreachable):
+    with pytest.raises(IssuerUnreachable):
         House(other).refresh()
 
 
 def test_plain_http_is_for_demonstrations_alone(other: OtherIssuer) -> None:
     """FAPI 2.0 §5.2: metadata and keys come by TLS."""
-    with pytest.raises(Unreachable, match="https"):
+    with pytest.raises(IssuerUnreachable, match="https"):
         House(other, insecure=False).refresh()
 
 

@@ -18,7 +18,7 @@ from gateway.oauth.dpop import ProofChecker
 from gateway.oauth.jose import parse_key
 from gateway.oauth.revocation import Revocations
 from gateway.oauth.token_endpoint import Grant, TokenEndpoint
-from gateway.verification.standing import Validity
+from gateway.sealing.standing import Validity
 
 EC, OTHER = Holder("EC"), Holder("EC", "other")
 CLIENT = Client("bank-1", "bank", "private_key_jwt", {EC.kid: parse_key(EC.public)}, frozenset({"nik.verify"}))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.partners.agreement import Agreement, State
+from gateway.partners.agreement import Agreement, AgreementState
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import parse_file
 
@@ -42,7 +42,7 @@ def table(example: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def agreement(example: str, catalogue: PurposeCatalogue) -> Agreement:
     """The example's agreement, in force from 2026-01-01 to 2027-12-31."""
-    found = parse_file(example, "agreements.md", catalogue, State.IN_FORCE)[0].agreement
+    found = parse_file(example, "agreements.md", catalogue, AgreementState.IN_FORCE)[0].agreement
     assert found is not None
     return found
 

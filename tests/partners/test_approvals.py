@@ -7,14 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.errors import Cause, Refused
-from gateway.partners.approvals import (
-    Approval,
-    Decision,
-    Widening,
-    require_open,
-    require_other_person,
-    require_seen,
-)
+from gateway.partners.approvals import Approval, Decision, Widening, require_open, require_other_person, require_seen
 
 PROPOSED = Approval("1", Widening.KEY, Decision.OPEN, "bank", "", 0, "D" * 43, "B", {}, ("Rina", "Budi"), 0)
 

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from joserfc.jwk import import_key
 
 from gateway.partners.clients import ClientRegistration, read_client
-from gateway.partners.table import Faults, Table
+from gateway.partners.table import Faults, FieldReader
 
 
 def _text(value: bytes) -> str:
@@ -51,7 +51,7 @@ def certified(jwk: dict[str, Any]) -> str:
 def read(values: dict[str, Any]) -> tuple[ClientRegistration, list[str]]:
     """The registration in a table, and its faults."""
     faults = Faults()
-    return read_client(Table(values, "client", faults), "bank-contoh"), faults.found
+    return read_client(FieldReader(values, "client", faults), "bank-contoh"), faults.found
 
 
 def keyed(*keys: dict[str, Any], method: str = "private_key_jwt", **more: object) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from gateway.clock import DAY
-from gateway.partners.agreement import Agreement, Disclosure, Limits, PurposeTerms, State
+from gateway.partners.agreement import Agreement, AgreementState, Disclosure, Limits, PurposeTerms
 from gateway.partners.difference import Effect, difference, needs_assessment
 
 TERMS = PurposeTerms(
     "opening", "consent", ("name", "birth_date"), ("sex",), Disclosure.STATUS, 3, frozenset({"consent"})
 )
 HELD = Agreement(
-    "pks", "bank", 1, State.IN_FORCE, "", 0, 100 * DAY, {"opening": TERMS}, Limits(10, 100, 1000, 1000, prepaid=True),
+    "pks", "bank", 1, AgreementState.IN_FORCE, "", 0, 100 * DAY, {"opening": TERMS}, Limits(10, 100, 1000, 1000, prepaid=True),
     (ip_network("192.0.2.0/24"),), {"dpia": {"date": "2025-01-01"}, "access": {"certificates": ["a"]}},
 )  # fmt: skip
 

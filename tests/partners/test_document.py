@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.partners.agreement import Agreement, Disclosure, Limits, PurposeTerms, State
+from gateway.partners.agreement import Agreement, AgreementState, Disclosure, Limits, PurposeTerms
 from gateway.partners.document import digest_of, from_document, to_document, written_fields
 from gateway.partners.lifecycle import examine
 from gateway.partners.purposes import DEMANDS, LEGAL_BASES, TIER_1, TIER_2, PurposeCatalogue
@@ -49,7 +49,7 @@ _AGREEMENTS = st.builds(
     id=_WORDS,
     partner=_WORDS,
     version=_WHOLE,
-    state=st.sampled_from(State),
+    state=st.sampled_from(AgreementState),
     digest=_WORDS,
     starts=st.integers(-(2**53), 2**53),
     ends=_WHOLE,

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from gateway.clock import jakarta_midnight
-from gateway.partners.agreement import Agreement, Limits, State
+from gateway.partners.agreement import Agreement, AgreementState, Limits
 from gateway.partners.duties import Duty, duties_of, next_delivery, overdue
 
 DUTIES = {
@@ -15,7 +15,7 @@ DUTIES = {
     "return_data": {"due": "2026-01-31", "every_months": 1},
 }
 HELD = Agreement(
-    "pks", "bank", 1, State.IN_FORCE, "", jakarta_midnight(date(2026, 1, 1)), jakarta_midnight(date(2028, 1, 1)), {},
+    "pks", "bank", 1, AgreementState.IN_FORCE, "", jakarta_midnight(date(2026, 1, 1)), jakarta_midnight(date(2028, 1, 1)), {},
     Limits(1, 1, 1), (), {"duties": DUTIES, "dpia": {"reference": "D", "date": "2025-11-10"}},
 )  # fmt: skip
 SINCE = HELD.starts

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.clock import DAY, jakarta_midnight
 from gateway.errors import Cause, Refusal, Refused
-from gateway.partners.agreement import Agreement, AgreementInForce, Partner, State
+from gateway.partners.agreement import Agreement, AgreementInForce, AgreementState, Partner
 from gateway.partners.in_force import agreement_document, duties_due, in_force, state_at
 
 PURPOSE = "account_opening"
@@ -46,23 +46,23 @@ def test_agreement_is_in_force_from_first_to_last_instant(agreement: Agreement) 
 
 def test_approved_agreement_comes_into_force_by_itself(agreement: Agreement) -> None:
     """An approved version is in force within its term, without anyone's doing."""
-    approved = replace(agreement, state=State.APPROVED)
+    approved = replace(agreement, state=AgreementState.APPROVED)
     assert in_force(partner(approved), PURPOSE, agreement.starts).agreement is approved
-    assert state_at(approved, agreement.starts - 1) is State.APPROVED
-    assert state_at(approved, agreement.ends) is State.EXPIRED
+    assert state_at(approved, agreement.starts - 1) is AgreementState.APPROVED
+    assert state_at(approved, agreement.ends) is AgreementState.EXPIRED
 
 
 @pytest.mark.parametrize(
     ("state", "restore"),
     [
-        (State.DRAFT, "complete_agreement"),
-        (State.PROPOSED, "await_approval"),
-        (State.SUSPENDED, "contact_directorate"),
-        (State.EXPIRED, "renew_agreement"),
-        (State.TERMINATED, "conclude_agreement"),
+        (AgreementState.DRAFT, "complete_agreement"),
+        (AgreementState.PROPOSED, "await_approval"),
+        (AgreementState.SUSPENDED, "contact_directorate"),
+        (AgreementState.EXPIRED, "renew_agreement"),
+        (AgreementState.TERMINATED, "conclude_agreement"),
     ],
 )
-def test_no_other_state_is_in_force(state: State, restore: str, agreement: Agreement) -> None:
+def test_no_other_state_is_in_force(state: AgreementState, restore: str, agreement: Agreement) -> None:
     """Within its term an agreement in any other state is refused with that state and what to do."""
     assert refusal(partner(replace(agreement, state=state)), agreement.starts) == not_in_force(state.value, restore)
 
@@ -79,7 +79,7 @@ def test_no_other_state_is_in_force(state: State, restore: str, agreement: Agree
 )
 def test_suspension_tells_what_lifts_it(reason: str, restore: str, agreement: Agreement) -> None:
     """A suspended agreement is restored by what its reason asks for."""
-    suspended = replace(agreement, state=State.SUSPENDED, suspension=reason)
+    suspended = replace(agreement, state=AgreementState.SUSPENDED, suspension=reason)
     assert refusal(partner(suspended), agreement.starts) == not_in_force("suspended", restore)
 
 
@@ -92,7 +92,7 @@ def test_suspended_partner_is_refused(agreement: Agreement) -> None:
     """A suspended partner is refused whatever agreements it has."""
     found = refusal(partner(agreement, suspended=True), agreement.starts)
     assert found == not_in_force("suspended", "contact_directorate")
-    late = replace(agreement, state=State.SUSPENDED, suspension="semester_report_overdue")
+    late = replace(agreement, state=AgreementState.SUSPENDED, suspension="semester_report_overdue")
     found = refusal(partner(late, suspended=True), agreement.starts)
     assert found == not_in_force("suspended", "contact_directorate", "deliver_semester_report")
 
@@ -106,7 +106,7 @@ def test_purpose_that_no_agreement_has_is_not_agreed(agreement: Agreement) -> No
 
 def test_purpose_of_a_draft_is_not_agreed(agreement: Agreement) -> None:
     """A purpose that stands in a draft only is not agreed yet."""
-    draft = replace(agreement, id="second", state=State.DRAFT, purposes={OTHER: agreement.purposes[PURPOSE]})
+    draft = replace(agreement, id="second", state=AgreementState.DRAFT, purposes={OTHER: agreement.purposes[PURPOSE]})
     found = refusal(partner(agreement, draft), agreement.starts, OTHER)
     assert found.cause is Cause.PURPOSE_NOT_AGREED
 
@@ -122,7 +122,7 @@ def test_agreement_that_has_the_purpose_is_chosen(agreement: Agreement) -> None:
 def test_other_agreement_does_not_hide_a_suspension(agreement: Agreement) -> None:
     """When the agreement with the purpose is suspended, that is the cause, although another is in force."""
     agreed = {OTHER: agreement.purposes[PURPOSE]}
-    second = replace(agreement, id="second", state=State.SUSPENDED, purposes=agreed, suspension="breach")
+    second = replace(agreement, id="second", state=AgreementState.SUSPENDED, purposes=agreed, suspension="breach")
     assert refusal(partner(agreement, second), agreement.starts, OTHER) == not_in_force(
         "suspended", "contact_directorate"
     )
@@ -130,8 +130,8 @@ def test_other_agreement_does_not_hide_a_suspension(agreement: Agreement) -> Non
 
 def test_state_told_is_that_of_the_agreement_with_the_purpose(agreement: Agreement) -> None:
     """When nothing is in force, the agreement that has the purpose is spoken of, not another."""
-    expired = replace(agreement, state=State.EXPIRED)
-    other = replace(agreement, id="second", state=State.SUSPENDED, purposes={})
+    expired = replace(agreement, state=AgreementState.EXPIRED)
+    other = replace(agreement, id="second", state=AgreementState.SUSPENDED, purposes={})
     assert refusal(partner(other, expired), agreement.starts) == not_in_force("expired", "renew_agreement")
     assert refusal(partner(other, expired), agreement.starts, OTHER) == not_in_force("suspended", "contact_directorate")
 
@@ -149,7 +149,7 @@ def test_newer_version_governs_once_it_has_begun(agreement: Agreement) -> None:
     narrow = replace(
         agreement,
         version=2,
-        state=State.APPROVED,
+        state=AgreementState.APPROVED,
         starts=agreement.starts + DAY,
         purposes={"credit_application": agreement.purposes["credit_application"]},
     )
@@ -159,8 +159,8 @@ def test_newer_version_governs_once_it_has_begun(agreement: Agreement) -> None:
         assert refusal(partner(*agreements), narrow.ends) == not_in_force("expired", "renew_agreement")
 
 
-@pytest.mark.parametrize("state", [State.DRAFT, State.PROPOSED])
-def test_draft_does_not_disturb_what_is_in_force(state: State, agreement: Agreement) -> None:
+@pytest.mark.parametrize("state", [AgreementState.DRAFT, AgreementState.PROPOSED])
+def test_draft_does_not_disturb_what_is_in_force(state: AgreementState, agreement: Agreement) -> None:
     """A newer version that nobody approved changes nothing."""
     draft = replace(agreement, version=2, state=state, purposes={})
     for agreements in ((agreement, draft), (draft, agreement)):
@@ -169,8 +169,8 @@ def test_draft_does_not_disturb_what_is_in_force(state: State, agreement: Agreem
 
 def test_newer_version_does_not_lift_a_suspension(agreement: Agreement) -> None:
     """A suspended version governs although a newer one was approved: a suspension has to be lifted."""
-    suspended = replace(agreement, state=State.SUSPENDED)
-    newer = replace(agreement, version=2, state=State.APPROVED)
+    suspended = replace(agreement, state=AgreementState.SUSPENDED)
+    newer = replace(agreement, version=2, state=AgreementState.APPROVED)
     for agreements in ((suspended, newer), (newer, suspended)):
         assert refusal(partner(*agreements), agreement.starts).facts["state"] == "suspended"
 
@@ -189,8 +189,8 @@ def test_newer_version_does_not_lift_the_suspension_of_a_purpose(agreement: Agre
     assert in_force(partner(suspended, second), PURPOSE, agreement.starts).agreement is second
 
 
-@pytest.mark.parametrize("state", [State.TERMINATED, State.EXPIRED])
-def test_ended_version_does_not_fall_back(state: State, agreement: Agreement) -> None:
+@pytest.mark.parametrize("state", [AgreementState.TERMINATED, AgreementState.EXPIRED])
+def test_ended_version_does_not_fall_back(state: AgreementState, agreement: Agreement) -> None:
     """When the newest version has ended, no older one comes back to life."""
     newest = replace(agreement, version=2, state=state)
     assert refusal(partner(agreement, newest), agreement.starts).facts["state"] == state.value
@@ -224,8 +224,8 @@ def test_agreement_document_tells_all(agreement: Agreement) -> None:
 
 def test_agreement_document_tells_how_to_restore(agreement: Agreement) -> None:
     """An agreement that is not in force is shown with its state and the way back; drafts are not shown."""
-    late = replace(agreement, state=State.SUSPENDED, suspension="semester_report_overdue")
-    draft = replace(agreement, id="draft", state=State.DRAFT)
+    late = replace(agreement, state=AgreementState.SUSPENDED, suspension="semester_report_overdue")
+    draft = replace(agreement, id="draft", state=AgreementState.DRAFT)
     shown = agreement_document(partner(late, draft), agreement.starts)["agreements"]
     assert [(each["state"], each["restore"]) for each in shown] == [("suspended", ["deliver_semester_report"])]
     shown = agreement_document(partner(agreement, suspended=True), agreement.starts)["agreements"]

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import Cause, Refused
 from gateway.partners import lifecycle
-from gateway.partners.agreement import Agreement, State
+from gateway.partners.agreement import Agreement, AgreementState
 from gateway.partners.lifecycle import examine
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import PartnerEntry
@@ -108,9 +108,9 @@ def test_keys_do_not_come_with_a_draft() -> None:
 
 def test_a_suspension_is_lifted_by_whoever_may() -> None:
     """The gateway lifts its own; what a person imposed waits for two persons, and takes the place of the gateway's."""
-    live = replace(agreement(), state=State.IN_FORCE)
+    live = replace(agreement(), state=AgreementState.IN_FORCE)
     automatic = lifecycle.suspend(live, "semester_report_overdue")
-    assert (automatic.state, lifecycle.restore(automatic)) == (State.SUSPENDED, live)
+    assert (automatic.state, lifecycle.restore(automatic)) == (AgreementState.SUSPENDED, live)
     imposed = lifecycle.suspend(automatic, "breach")
     assert imposed.suspension == "breach"
     assert lifecycle.restore(imposed) == imposed
@@ -120,7 +120,7 @@ def test_a_suspension_is_lifted_by_whoever_may() -> None:
 
 def test_a_purpose_is_suspended_and_resumed() -> None:
     """One purpose, as long as the version has it."""
-    live = replace(agreement(), state=State.IN_FORCE)
+    live = replace(agreement(), state=AgreementState.IN_FORCE)
     narrowed = lifecycle.suspend(live, "drift", "account_opening")
     assert narrowed.suspended == {"account_opening"}
     assert lifecycle.suspend(live, "drift", "other") == live
@@ -129,12 +129,12 @@ def test_a_purpose_is_suspended_and_resumed() -> None:
 
 def test_what_has_ended_stays_ended() -> None:
     """Termination ends whatever holds or is suspended; nothing is drafted after it."""
-    live = replace(agreement(), state=State.IN_FORCE)
+    live = replace(agreement(), state=AgreementState.IN_FORCE)
     ended = lifecycle.terminate(lifecycle.suspend(live, "breach"))
-    assert ended.state is State.TERMINATED
+    assert ended.state is AgreementState.TERMINATED
     assert lifecycle.suspend(ended, "x") == lifecycle.resume(ended) == lifecycle.terminate(ended) == ended
     with pytest.raises(Refused):
         lifecycle.require_open([live, ended])
-    draft = replace(live, state=State.DRAFT)
+    draft = replace(live, state=AgreementState.DRAFT)
     assert lifecycle.terminate(draft) == draft
     assert lifecycle.newest_approved([live, draft]) == live

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.clock import jakarta_midnight
-from gateway.partners.agreement import Agreement, Disclosure, Limits, PurposeTerms, State
+from gateway.partners.agreement import Agreement, AgreementState, Disclosure, Limits, PurposeTerms
 from gateway.partners.clients import ClientRegistration
 from gateway.partners.purposes import FORBIDDEN, PurposeCatalogue
 from gateway.partners.terms import PartnerEntry, digest_of, parse_agreement, parse_file
@@ -37,7 +37,7 @@ def test_example_of_the_docs_is_read(example: str, catalogue: PurposeCatalogue) 
     agreement = rows[0].agreement
     assert agreement is not None
     assert (agreement.id, agreement.partner, agreement.version) == ("pks-bank-contoh-2026", "bank-contoh", 1)
-    assert agreement.state is State.DRAFT
+    assert agreement.state is AgreementState.DRAFT
     assert agreement.starts == jakarta_midnight(date(2026, 1, 1))
     assert agreement.ends == jakarta_midnight(date(2028, 1, 1))
     assert agreement.limits == Limits(50, 20_000, 400_000, tariff=1000, prepaid=True, per_nik=5)
@@ -72,7 +72,7 @@ def test_client_becomes_a_registration(example: str, catalogue: PurposeCatalogue
 
 def test_state_is_the_callers_word(table: dict[str, Any], catalogue: PurposeCatalogue) -> None:
     """No file can put its own agreement in force: `state` is an unknown key."""
-    assert parse_agreement(table, 1, catalogue, State.APPROVED).agreement.state is State.APPROVED
+    assert parse_agreement(table, 1, catalogue, AgreementState.APPROVED).agreement.state is AgreementState.APPROVED
     table["state"] = "in_force"
     assert faults(table, catalogue) == ["state: unknown key"]
 
@@ -302,7 +302,7 @@ def test_digest_names_what_was_agreed(agreement: Agreement, table: dict[str, Any
     """The digest has 43 characters and does not depend on version, state, suspension or the order of keys."""
     assert len(agreement.digest) == 43
     later = replace(
-        agreement, version=9, state=State.SUSPENDED, suspension="x", suspended=frozenset({"y"}), digest="other"
+        agreement, version=9, state=AgreementState.SUSPENDED, suspension="x", suspended=frozenset({"y"}), digest="other"
     )
     assert digest_of(later) == agreement.digest
     assert parse_agreement(backwards(table), 1, catalogue).agreement.digest == agreement.digest

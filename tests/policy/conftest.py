@@ -10,7 +10,7 @@ from shutil import copytree, ignore_patterns
 
 import pytest
 
-from gateway.partners.agreement import AgreementInForce, Partner, PurposeTerms, State
+from gateway.partners.agreement import AgreementInForce, AgreementState, Partner, PurposeTerms
 from gateway.partners.in_force import in_force
 from gateway.partners.terms import parse_file
 from gateway.policy.inputs import Inputs
@@ -36,7 +36,7 @@ def in_force_now(policies: Policies) -> AgreementInForce:
     """The agreement of docs/agreements.md, in force."""
     text = re.search(r"```toml\n(.*?)```", (ROOT / "docs/agreements.md").read_text("utf-8"), re.DOTALL)
     assert text is not None
-    agreement = parse_file(text[1], "agreements.md", policies.purposes, State.IN_FORCE)[0].agreement
+    agreement = parse_file(text[1], "agreements.md", policies.purposes, AgreementState.IN_FORCE)[0].agreement
     assert agreement is not None
     partner = Partner("bank-contoh", "Bank Contoh", "bank", suspended=False, agreements=(agreement,), epoch=1)
     return in_force(partner, "account_opening", agreement.starts)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.register.lines import CsvLines, LineFault, as_line, parse_ndjson
-from gateway.register.population import REFERENCE_DATE, residents
 from gateway.register.reasons import REASONS
 from gateway.register.record import CLAIMS, Condition, Record
+from gateway.synthetic.population import REFERENCE_DATE, residents
 
 TODAY = date(2026, 11, 1)
 NIK = "7402154505909001"

@@ -16,7 +16,7 @@ from people import Console
 
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
-from gateway.store.engine import Database
+from gateway.store.base.engine import Database
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -10,19 +10,21 @@ from typing import Any, TypeVar
 
 from authenticator import Authenticator
 
+from gateway.administration.commands import Act, View
+from gateway.administration.requests.partners import ApprovedDigest
+from gateway.administration.requests.staff import NewMember
+from gateway.administration.sign_in import Admission, SignIn
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.errors import Cause, Refused
-from gateway.ledger.check import check
+from gateway.ledger.check.check import check
 from gateway.policy.decide import Decider
 from gateway.staff.passkeys import Relying
-from gateway.store.administration import do
-from gateway.store.engine import Database
-from gateway.store.ledger import LedgerOf
-from gateway.store.staff_entrance import GatehouseOf
-from gateway.store.views import Sight, show
-from gateway.verification.acts import Act, Seen, View
-from gateway.verification.entrance import Admission, Entrance
-from gateway.verification.staff import NewMember
+from gateway.store.administration.performing import do
+from gateway.store.administration.views import show
+from gateway.store.base.engine import Database
+from gateway.store.commands.query import ReadContext
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.staff.sign_in import StoredSessions
 
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 ORIGIN = "https://console.nik.example.go.id"
@@ -50,14 +52,14 @@ class Console:
     def __init__(self, database: Database, decider: Decider) -> None:
         self.database, self.decider = database, decider
         self.counted: Counter[str] = Counter()
-        self._houses: list[GatehouseOf] = []
-        self.entrance = self.worker()
+        self._houses: list[StoredSessions] = []
+        self.sign_in = self.worker()
 
-    def worker(self) -> Entrance:
+    def worker(self) -> SignIn:
         """One more worker's entrance."""
-        gatehouse = GatehouseOf(self.database, CLOCK, ENTROPY)
-        self._houses.append(gatehouse)
-        return Entrance(gatehouse, Relying(ORIGIN, "NIK"), CLOCK, ENTROPY, lambda cause: self.counted.update([cause]))
+        sessions = StoredSessions(self.database, CLOCK, ENTROPY)
+        self._houses.append(sessions)
+        return SignIn(sessions, Relying(ORIGIN, "NIK"), CLOCK, ENTROPY, lambda cause: self.counted.update([cause]))
 
     def close(self) -> None:
         """Stop every worker."""
@@ -66,13 +68,13 @@ class Console:
 
     def do(self, name: str, path: dict[str, str], body: Any = None, person: str = "Budi", client: str = "") -> Any:
         """What an act answers."""
-        (deed,) = do(self.database, ENTROPY, self.decider, [Act(name, path, body, person, client_id=client)])
-        return dict(deed.answer)
+        (result,) = do(self.database, ENTROPY, self.decider, [Act(name, path, body, person, client_id=client)])
+        return dict(result.answer)
 
     def agreed(self, name: str, path: dict[str, str], body: Any = None) -> Any:
         """What an act of two persons answers: Budi proposes, Sri approves."""
         proposed = self.do(name, path, body)
-        return self.do("approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Sri")
+        return self.do("approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")
 
     def member(self, person: str = "Ayu", *roles: str, partner: str = "") -> str:
         """A member who was approved; the id."""
@@ -86,18 +88,18 @@ class Console:
     def enrol(self, member: str) -> tuple[Authenticator, Admission]:
         """The passkey and the session of a member who follows a link."""
         token, key = self.token(member), Authenticator(ORIGIN)
-        ceremony = run(self.entrance.begin_enrolment(token))
+        ceremony = run(self.sign_in.begin_enrolment(token))
         response = key.create(ceremony.options)
-        return key, run(self.entrance.finish_enrolment(token, ceremony.id, response, "Laptop", "192.0.2.1"))
+        return key, run(self.sign_in.finish_enrolment(token, ceremony.id, response, "Laptop", "192.0.2.1"))
 
-    def log_in(self, key: Authenticator, entrance: Entrance | None = None) -> Admission:
+    def log_in(self, key: Authenticator, sign_in: SignIn | None = None) -> Admission:
         """A new session."""
-        ceremony = run((entrance or self.entrance).begin_login())
-        return run(self.entrance.finish_login(ceremony.id, key.get(ceremony.options), "192.0.2.1"))
+        ceremony = run((sign_in or self.sign_in).begin_login())
+        return run(self.sign_in.finish_login(ceremony.id, key.get(ceremony.options), "192.0.2.1"))
 
     def fails(self, response: Any, ceremony: str) -> Refused:
         """The refusal of a login."""
-        told = refused(self.entrance.finish_login(ceremony, response, "192.0.2.1"))
+        told = refused(self.sign_in.finish_login(ceremony, response, "192.0.2.1"))
         assert told.refusal.cause is Cause.INVALID_TOKEN
         return told
 
@@ -111,8 +113,8 @@ class Console:
     ) -> Any:
         """The document of a view."""
         with self.database.reading() as connection:
-            sight = Sight(connection, CLOCK.now(), self.decider.policies.purposes, self.decider)
-            return show(sight, View(name, path or {}, query, client_id=client, token_id=token)).document
+            context = ReadContext(connection, CLOCK.now(), self.decider.policies.purposes, self.decider)
+            return show(context, View(name, path or {}, query, client_id=client, token_id=token)).document
 
     def entries(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Every leaf with its private part; the ledger must be sound."""

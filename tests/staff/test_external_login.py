@@ -11,12 +11,12 @@ import pytest
 from people import CLOCK, ORIGIN, Console, refused, run
 from provider import CLIENT, SECRET, OpenIdProvider, serving
 
+from gateway.administration.requests.partners import ApprovedDigest, SuspensionReason
+from gateway.administration.requests.staff import NewMember
+from gateway.administration.sign_in import Admission, Session
 from gateway.clock import SECOND
 from gateway.errors import Cause
 from gateway.oauth.login import Login, Provider
-from gateway.verification.acts import Reason, Seen
-from gateway.verification.entrance import Admission, Session
-from gateway.verification.staff import NewMember
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def provider() -> Iterator[OpenIdProvider]:
 
 
 @pytest.fixture
-def house(console: Console, provider: OpenIdProvider) -> Console:
+def deployment(console: Console, provider: OpenIdProvider) -> Console:
     """A console whose settings name the provider, and Ayu whom it knows as ayu-1."""
     trust(console, provider)
     body = NewMember("Ayu", ["registrar"], external="ayu-1")
@@ -38,58 +38,60 @@ def house(console: Console, provider: OpenIdProvider) -> Console:
 def trust(console: Console, provider: OpenIdProvider, **more: Any) -> None:
     """What the settings say of the provider."""
     known = replace(Provider(provider.issuer, CLIENT, SECRET, insecure=True), **more)
-    console.entrance.login = Login(known, f"{ORIGIN}/console/external", CLOCK)
+    console.sign_in.login = Login(known, f"{ORIGIN}/console/external", CLOCK)
 
 
 def log_in(console: Console, provider: OpenIdProvider, session: Session | None = None, **told: str) -> Admission:
     """Out to the provider and back; `told` are parameters set over those of the redirect."""
-    departure = run(console.entrance.begin_external("/console/partners", session))
+    departure = run(console.sign_in.begin_external("/console/partners", session))
     params = provider.authorize(departure.url) | told
-    return run(console.entrance.finish_external(params, departure.cookie, "192.0.2.1"))
+    return run(console.sign_in.finish_external(params, departure.cookie, "192.0.2.1"))
 
 
 def fails(console: Console, provider: OpenIdProvider, session: Session | None = None, **told: str) -> None:
     """The login is refused in the words of every login, and nobody has a session of it."""
-    departure = run(console.entrance.begin_external("/console", session))
+    departure = run(console.sign_in.begin_external("/console", session))
     params = provider.authorize(departure.url) | told
     held = len(console.entries())
-    fault = refused(console.entrance.finish_external(params, departure.cookie, ""))
+    fault = refused(console.sign_in.finish_external(params, departure.cookie, ""))
     assert fault.refusal.cause is Cause.INVALID_TOKEN
     assert fault.refusal.facts == {"fault": "the passkey did not prove who is there"}
     assert len(console.entries()) == held
 
 
-def test_whom_the_provider_names_is_let_in(house: Console, provider: OpenIdProvider) -> None:
+def test_whom_the_provider_names_is_let_in(deployment: Console, provider: OpenIdProvider) -> None:
     """The member whose registered name the ID token has, to where they wanted; a first login enrols."""
-    admission = log_in(house, provider)
+    admission = log_in(deployment, provider)
     assert (admission.session.person, admission.next) == ("Ayu", "/console/partners")
-    assert run(house.entrance.session(admission.cookie)).id == admission.session.id
-    assert house.view("members")["items"][0]["state"] == "enrolled"
-    _, private = house.entries()[-1]
+    assert run(deployment.sign_in.session(admission.cookie)).id == admission.session.id
+    assert deployment.view("members")["items"][0]["state"] == "enrolled"
+    _, private = deployment.entries()[-1]
     assert (private["change"], private["external"]) == ("login", "ayu-1")
-    log_in(house, provider)
-    assert house.changes() == ["approve_member", "login", "login"]
+    log_in(deployment, provider)
+    assert deployment.changes() == ["approve_member", "login", "login"]
 
 
-def test_nobody_else_is_let_in(house: Console, provider: OpenIdProvider) -> None:
+def test_nobody_else_is_let_in(deployment: Console, provider: OpenIdProvider) -> None:
     """Unknown to us, without a name, or suspended: the provider's word does not do."""
     for subject in ("somebody", ""):
         provider.subject = subject
-        fails(house, provider)
+        fails(deployment, provider)
     provider.subject = "ayu-1"
-    (row,) = house.view("members")["items"]
-    house.do("suspend_member", {"id": row["id"]}, Reason("leave"))
-    fails(house, provider)
+    (row,) = deployment.view("members")["items"]
+    deployment.do("suspend_member", {"id": row["id"]}, SuspensionReason("leave"))
+    fails(deployment, provider)
 
 
-def test_one_name_at_the_provider_is_one_member(house: Console) -> None:
+def test_one_name_at_the_provider_is_one_member(deployment: Console) -> None:
     """A second member of the same name there is refused when proposed, and when both were proposed before."""
-    proposed = [house.do("propose_member", {}, NewMember(each, ["auditor"], external="x")) for each in ("Rina", "Tono")]
+    proposed = [
+        deployment.do("propose_member", {}, NewMember(each, ["auditor"], external="x")) for each in ("Rina", "Tono")
+    ]
     with pytest.raises(Exception, match="conflict"):
-        house.do("propose_member", {}, NewMember("Dewi", ["auditor"], external="ayu-1"))
-    house.do("approve", {"id": proposed[0]["approval"]}, Seen(proposed[0]["digest"]), "Sri")
+        deployment.do("propose_member", {}, NewMember("Dewi", ["auditor"], external="ayu-1"))
+    deployment.do("approve", {"id": proposed[0]["approval"]}, ApprovedDigest(proposed[0]["digest"]), "Sri")
     with pytest.raises(Exception, match="conflict"):
-        house.do("approve", {"id": proposed[1]["approval"]}, Seen(proposed[1]["digest"]), "Sri")
+        deployment.do("approve", {"id": proposed[1]["approval"]}, ApprovedDigest(proposed[1]["digest"]), "Sri")
 
 
 @pytest.mark.parametrize(
@@ -108,75 +110,75 @@ def test_one_name_at_the_provider_is_one_member(house: Console) -> None:
     ids=lambda claims: next(iter(claims)),  # not the value: every process makes its own
 )
 def test_an_id_token_that_is_not_for_this_login_is_refused(
-    house: Console, provider: OpenIdProvider, claims: Any
+    deployment: Console, provider: OpenIdProvider, claims: Any
 ) -> None:
     """OpenID Connect Core 1.0 §3.1.3.7, claim by claim."""
     provider.claims = claims
-    fails(house, provider)
+    fails(deployment, provider)
 
 
-def test_the_answer_belongs_to_the_question(house: Console, provider: OpenIdProvider) -> None:
+def test_the_answer_belongs_to_the_question(deployment: Console, provider: OpenIdProvider) -> None:
     """Another state, another issuer, another browser's cookie, an answer twice, an error: refused."""
-    fails(house, provider, state="another")
-    fails(house, provider, iss="https://evil.example")
-    fails(house, provider, code="")
-    one, other = (run(house.entrance.begin_external("/console")) for _ in range(2))
+    fails(deployment, provider, state="another")
+    fails(deployment, provider, iss="https://evil.example")
+    fails(deployment, provider, code="")
+    one, other = (run(deployment.sign_in.begin_external("/console")) for _ in range(2))
     params = provider.authorize(one.url)
-    assert refused(house.entrance.finish_external(params, other.cookie, "")).refusal.cause is Cause.INVALID_TOKEN
-    assert refused(house.entrance.finish_external(params, "invented", "")).refusal.cause is Cause.INVALID_TOKEN
-    run(house.entrance.finish_external(params, one.cookie, ""))
-    assert refused(house.entrance.finish_external(params, one.cookie, "")).refusal.cause is Cause.INVALID_TOKEN
+    assert refused(deployment.sign_in.finish_external(params, other.cookie, "")).refusal.cause is Cause.INVALID_TOKEN
+    assert refused(deployment.sign_in.finish_external(params, "invented", "")).refusal.cause is Cause.INVALID_TOKEN
+    run(deployment.sign_in.finish_external(params, one.cookie, ""))
+    assert refused(deployment.sign_in.finish_external(params, one.cookie, "")).refusal.cause is Cause.INVALID_TOKEN
 
 
-def test_a_key_that_the_provider_does_not_publish_signs_nothing(house: Console, provider: OpenIdProvider) -> None:
+def test_a_key_that_the_provider_does_not_publish_signs_nothing(deployment: Console, provider: OpenIdProvider) -> None:
     """A new key of its own is fetched; a key that is not among the published is no key."""
-    log_in(house, provider)
+    log_in(deployment, provider)
     provider.rotate()
-    log_in(house, provider)
+    log_in(deployment, provider)
     published = provider.documents()
     provider.rotate()
     provider.documents = lambda: published  # type: ignore[method-assign]  what it goes on publishing
-    fails(house, provider)
+    fails(deployment, provider)
 
 
-def test_what_the_settings_demand_of_a_login(house: Console, provider: OpenIdProvider) -> None:
+def test_what_the_settings_demand_of_a_login(deployment: Console, provider: OpenIdProvider) -> None:
     """An acr among those listed and every amr; by e-mail a verified address."""
-    trust(house, provider, acr=("high",), amr=("mfa",))
+    trust(deployment, provider, acr=("high",), amr=("mfa",))
     for claims in ({}, {"acr": "low", "amr": ["mfa"]}, {"acr": "high"}, {"acr": "high", "amr": ["pwd"]}):
         provider.claims = claims
-        fails(house, provider)
+        fails(deployment, provider)
     provider.claims = {"acr": "high", "amr": ["pwd", "mfa"]}
-    log_in(house, provider)
-    trust(house, provider, claim="email")
+    log_in(deployment, provider)
+    trust(deployment, provider, claim="email")
     for claims in ({"email": "ayu-1"}, {"email": "ayu-1", "email_verified": False}, {"email_verified": True}):
         provider.claims = claims
-        fails(house, provider)
+        fails(deployment, provider)
     provider.claims = {"email": "ayu-1", "email_verified": True}
-    log_in(house, provider)
+    log_in(deployment, provider)
 
 
-def test_a_step_up_asks_the_person_anew(house: Console, provider: OpenIdProvider) -> None:
+def test_a_step_up_asks_the_person_anew(deployment: Console, provider: OpenIdProvider) -> None:
     """It is refused of an older login or another person, and gives a new cookie in place of the old one."""
-    admission = log_in(house, provider)
+    admission = log_in(deployment, provider)
     assert admission.session.stepped_up_until == 0
     provider.claims = {"auth_time": int(time.time()) - 600}
-    fails(house, provider, admission.session)
+    fails(deployment, provider, admission.session)
     provider.claims = {}
-    house.agreed("propose_member", {}, NewMember("Rina", ["registrar"], external="rina-1"))
+    deployment.agreed("propose_member", {}, NewMember("Rina", ["registrar"], external="rina-1"))
     provider.subject = "rina-1"
-    fails(house, provider, admission.session)
+    fails(deployment, provider, admission.session)
     provider.subject = "ayu-1"
-    fresh = log_in(house, provider, admission.session)
+    fresh = log_in(deployment, provider, admission.session)
     assert fresh.session.stepped_up_until > fresh.session.began + 200 * SECOND
-    assert refused(house.entrance.session(admission.cookie)).refusal.cause is Cause.INVALID_TOKEN
-    assert house.changes()[-1] == "step_up"
+    assert refused(deployment.sign_in.session(admission.cookie)).refusal.cause is Cause.INVALID_TOKEN
+    assert deployment.changes()[-1] == "step_up"
 
 
 def test_without_a_provider_there_is_no_such_login(console: Console, provider: OpenIdProvider) -> None:
     """Not configured: not found. Configured and away: come again."""
-    assert refused(console.entrance.begin_external("/console")).refusal.cause is Cause.NOT_FOUND
-    assert refused(console.entrance.finish_external({}, "", "")).refusal.cause is Cause.NOT_FOUND
+    assert refused(console.sign_in.begin_external("/console")).refusal.cause is Cause.NOT_FOUND
+    assert refused(console.sign_in.finish_external({}, "", "")).refusal.cause is Cause.NOT_FOUND
     trust(console, provider, issuer="http://127.0.0.1:9")
-    assert refused(console.entrance.begin_external("/console")).refusal.cause is Cause.OVERLOADED
+    assert refused(console.sign_in.begin_external("/console")).refusal.cause is Cause.OVERLOADED
     trust(console, provider, insecure=False)
-    assert refused(console.entrance.begin_external("/console")).refusal.cause is Cause.OVERLOADED
+    assert refused(console.sign_in.begin_external("/console")).refusal.cause is Cause.OVERLOADED

@@ -8,16 +8,16 @@ import pytest
 from people import CLOCK, ENTROPY, Console, refused, run
 from sqlalchemy import select, update
 
+from gateway.administration.requests.partners import ApprovedDigest, NewKey, NewPartner, SuspensionReason
+from gateway.administration.requests.staff import NewMember
 from gateway.clock import DAY, HOUR
 from gateway.errors import Cause, Refused
-from gateway.ledger.entry import Kind
+from gateway.ledger.log.entry import Kind
 from gateway.staff.roles import Role
-from gateway.store.duties import Watch
-from gateway.store.partners import PartnersOf
-from gateway.store.staff_first import found, keep
-from gateway.store.tables import clients, epochs, members, persons
-from gateway.verification.acts import NewKey, NewPartner, Reason, Seen
-from gateway.verification.staff import NewMember
+from gateway.store.administration.duties import Watch
+from gateway.store.base.tables import clients, epochs, members, persons
+from gateway.store.partners.standings import PartnersOf
+from gateway.store.staff.first_person import found, keep
 
 
 def cause(step: Any, *told: Any, **more: Any) -> Cause:
@@ -57,12 +57,12 @@ def test_a_member_is_made_by_two_others(console: Console) -> None:
     proposed = console.do("propose_member", {}, body)
     for person in ("Budi", "AYU "):
         assert (
-            cause(console.do, "approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), person)
+            cause(console.do, "approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), person)
             is Cause.SAME_PERSON
         )
     assert console.view("members")["items"] == []
     before = epoch(console)
-    made = console.do("approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Sri")
+    made = console.do("approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")
     assert epoch(console) == before + 1
     held = standing(console, made["member"])
     assert held.client.scopes == {"console", "partners.read", "partners.write", "audit.read", "audit.note"}
@@ -134,32 +134,33 @@ def test_a_suspended_member_is_out_on_every_worker(console: Console) -> None:
     member = console.member()
     key, admission = console.enrol(member)
     before = epoch(console)
-    console.do("suspend_member", {"id": member}, Reason("leave"))
+    console.do("suspend_member", {"id": member}, SuspensionReason("leave"))
     assert epoch(console) == before + 1
     assert refused(console.worker().session(admission.cookie)).refusal.cause is Cause.INVALID_TOKEN
-    ceremony = run(console.entrance.begin_login())
+    ceremony = run(console.sign_in.begin_login())
     console.fails(key.get(ceremony.options), ceremony.id)
     with pytest.raises(Refused):
         standing(console, member).validity.admit("", "", CLOCK.now())
-    assert cause(console.do, "suspend_member", {"id": member}, Reason("leave")) is Cause.CONFLICT
+    assert cause(console.do, "suspend_member", {"id": member}, SuspensionReason("leave")) is Cause.CONFLICT
     assert cause(console.do, "invite_member", {"id": member}) is Cause.CONFLICT
     proposed = console.do("propose_member_resume", {"id": member})
     assert (
-        cause(console.do, "approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Ayu") is Cause.SAME_PERSON
+        cause(console.do, "approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Ayu")
+        is Cause.SAME_PERSON
     )
-    console.do("approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Sri")
+    console.do("approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")
     session = console.log_in(key).session
     standing(console, member).validity.admit(session.id, "", session.began)
-    assert refused(console.entrance.session(admission.cookie)).refusal.cause is Cause.INVALID_TOKEN
+    assert refused(console.sign_in.session(admission.cookie)).refusal.cause is Cause.INVALID_TOKEN
 
 
 def test_whoever_was_suspended_before_enrolling_is_invited_again(console: Console) -> None:
     """The link that was given before does not come back with the member."""
     member = console.member()
     token = console.token(member)
-    console.do("suspend_member", {"id": member}, Reason("leave"))
+    console.do("suspend_member", {"id": member}, SuspensionReason("leave"))
     console.agreed("propose_member_resume", {"id": member})
-    assert refused(console.entrance.invited(token)).refusal.cause is Cause.NOT_FOUND
+    assert refused(console.sign_in.invited(token)).refusal.cause is Cause.NOT_FOUND
     console.enrol(member)
 
 
@@ -169,8 +170,8 @@ def test_a_dismissed_member_leaves_nothing_that_lets_in(console: Console) -> Non
     key, admission = console.enrol(member)
     console.do("dismiss_member", {"id": member})
     assert standing(console, member) is None
-    assert refused(console.entrance.session(admission.cookie)).refusal.cause is Cause.INVALID_TOKEN
-    ceremony = run(console.entrance.begin_login())
+    assert refused(console.sign_in.session(admission.cookie)).refusal.cause is Cause.INVALID_TOKEN
+    ceremony = run(console.sign_in.begin_login())
     console.fails(key.get(ceremony.options), ceremony.id)
     assert cause(console.do, "dismiss_member", {"id": member}) is Cause.NOT_FOUND
     with console.database.reading() as connection:
@@ -186,13 +187,13 @@ def test_recovery_takes_two_and_forgets_what_was_lost(console: Console) -> None:
     member = console.member()
     key, admission = console.enrol(member)
     proposed = console.do("propose_recovery", {"id": member})
-    assert run(console.entrance.session(admission.cookie)).member == member
-    seen = Seen(proposed["digest"])
+    assert run(console.sign_in.session(admission.cookie)).member == member
+    seen = ApprovedDigest(proposed["digest"])
     for person in ("Budi", "Ayu"):
         assert cause(console.do, "approve", {"id": proposed["approval"]}, seen, person) is Cause.SAME_PERSON
     console.do("approve", {"id": proposed["approval"]}, seen, "Sri")
-    assert refused(console.entrance.session(admission.cookie)).refusal.cause is Cause.INVALID_TOKEN
-    ceremony = run(console.entrance.begin_login())
+    assert refused(console.sign_in.session(admission.cookie)).refusal.cause is Cause.INVALID_TOKEN
+    ceremony = run(console.sign_in.begin_login())
     console.fails(key.get(ceremony.options), ceremony.id)
     new, _ = console.enrol(member)
     assert console.log_in(new).session.member == member
@@ -204,9 +205,12 @@ def test_a_recovery_holds_for_what_its_approver_saw(console: Console) -> None:
     member = console.member()
     key, admission = console.enrol(member)
     proposed = console.do("propose_recovery", {"id": member})
-    ceremony = run(console.entrance.begin_passkey(admission.session))
-    run(console.entrance.finish_passkey(admission.session, ceremony.id, key.create(ceremony.options), "Ponsel"))
-    assert cause(console.do, "approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Sri") is Cause.CONFLICT
+    ceremony = run(console.sign_in.begin_passkey(admission.session))
+    run(console.sign_in.finish_passkey(admission.session, ceremony.id, key.create(ceremony.options), "Ponsel"))
+    assert (
+        cause(console.do, "approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")
+        is Cause.CONFLICT
+    )
 
 
 def test_a_certification_lapses_by_itself(console: Console) -> None:
@@ -288,7 +292,7 @@ def test_proposals_tell_whose_hands_they_were_in_and_whether_they_still_stand(co
     assert console.view("approvals", order="newest", limit="1", cursor=page["next"])["items"][0]["id"] == first
     assert cause(console.view, "approvals", kind="nothing") is Cause.MALFORMED_REQUEST
     assert console.view("approval", {"id": first})["stands"] is True
-    console.do("suspend_member", {"id": ayu}, Reason("leave"))
+    console.do("suspend_member", {"id": ayu}, SuspensionReason("leave"))
     assert console.view("approval", {"id": first})["stands"] is False
     assert console.view("approval", {"id": decided[0]["id"]})["stands"] is None
 
@@ -300,7 +304,7 @@ def test_administrators_end_the_sessions_of_a_member(console: Console) -> None:
     second = console.log_in(key)
     assert console.do("end_sessions", {"id": member})["ended"] == 2
     for each in (admission, second):
-        assert refused(console.entrance.session(each.cookie)).refusal.cause is Cause.INVALID_TOKEN
+        assert refused(console.sign_in.session(each.cookie)).refusal.cause is Cause.INVALID_TOKEN
     console.log_in(key)
 
 
@@ -309,7 +313,7 @@ def test_the_first_people_are_let_in_by_one(console: Console) -> None:
     both = found(console.database, ENTROPY, NewMember("Ayu", ["registrar", "approver"]), "installer")
     console.enrol(both.member)
     other = found(console.database, ENTROPY, NewMember("Rina", ["approver"]), "installer")
-    assert run(console.entrance.invited(other.token)).person == "Rina"
+    assert run(console.sign_in.invited(other.token)).person == "Rina"
     console.enrol(other.member)
     late = NewMember("Tono", [Role.AUDITOR])
     assert cause(found, console.database, ENTROPY, late, "installer") is Cause.SAME_PERSON
@@ -322,7 +326,7 @@ def test_a_demonstration_renews_links_that_nobody_used(console: Console) -> None
     body = NewMember("Ayu", ["registrar"])
     first, second = (keep(console.database, ENTROPY, body, "demo", DAY) for _ in range(2))
     assert first.member == second.member
-    assert refused(console.entrance.invited(first.token)).refusal.cause is Cause.NOT_FOUND
-    assert run(console.entrance.invited(second.token)).person == "Ayu"
+    assert refused(console.sign_in.invited(first.token)).refusal.cause is Cause.NOT_FOUND
+    assert run(console.sign_in.invited(second.token)).person == "Ayu"
     console.enrol(first.member)
     assert keep(console.database, ENTROPY, body, "demo", DAY).token == ""

@@ -16,7 +16,7 @@ from kept import emptied, migrated
 from gateway.clock import SystemEntropy
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
-from gateway.store.engine import Database
+from gateway.store.base.engine import Database
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

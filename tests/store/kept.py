@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import delete, insert
 
 from gateway.clock import SystemClock
-from gateway.store import schema
-from gateway.store.engine import Database
-from gateway.store.tables import ledger_head, metadata
+from gateway.store.base import schema
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import ledger_head, metadata
 
 
 def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Database]:

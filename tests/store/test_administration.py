@@ -14,24 +14,25 @@ import msgspec
 import pytest
 from sqlalchemy import select, update
 
+from gateway.administration.commands import Act
+from gateway.administration.requests.partners import ApprovedDigest, Delivery, NewPartner, Suspension, SuspensionReason
 from gateway.clock import DAY, HOUR, SystemClock, SystemEntropy, jakarta_date, uuid7
 from gateway.errors import Cause, Refused
 from gateway.keyring import Job, Keyring
-from gateway.ledger.check import check
-from gateway.ledger.entry import Kind
-from gateway.ledger.members import undeclared
+from gateway.ledger.check.check import check
+from gateway.ledger.log.entry import Kind
+from gateway.ledger.log.members import undeclared
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
-from gateway.store.administration import ACTS, MATCHED, AdministrationOf, do
-from gateway.store.duties import Watch
-from gateway.store.engine import Database
-from gateway.store.ledger import LedgerOf
-from gateway.store.tables import agreements, approvals, epochs, partners
-from gateway.verification.acts import Act, Delivery, NewPartner, Reason, Seen, Suspension
-from gateway.verification.seal import Draft, Moved, Sealed, Submission
-from gateway.verification.sealer import Sealer
-from gateway.web.administration import ROWS
-from gateway.web.problems import Problems
+from gateway.sealing.sealer import Sealer
+from gateway.sealing.submission import Draft, Sealed, StaleEpoch, Submission
+from gateway.store.administration.duties import Watch
+from gateway.store.administration.performing import ACTS, MATCHED, AdministrationOf, do
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import agreements, approvals, epochs, partners
+from gateway.store.ledger.entries import LedgerOf
+from gateway.web.api.administration import ROWS
+from gateway.web.http.problems import Problems
 
 HOUSE = Path(__file__).parents[2]
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
@@ -63,11 +64,11 @@ class Office:
         drafted = self.do("draft_agreement", {"id": "bank-contoh"}, fields)
         self.agreement = drafted["agreement"]
         proposed = self.do("propose_version", {"a": self.agreement, "v": "1"})
-        self.do("approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Sri")
+        self.do("approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")
 
     def do(self, name: str, path: dict[str, str], body: Any = None, person: str = "Budi") -> dict[str, Any]:
-        (deed,) = do(self.database, ENTROPY, self.decider, [Act(name, path, body, person)])
-        return dict(deed.answer)
+        (result,) = do(self.database, ENTROPY, self.decider, [Act(name, path, body, person)])
+        return dict(result.answer)
 
     def entries(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         with LedgerOf(self.database).snapshot() as (head, stored):
@@ -130,7 +131,7 @@ def test_what_is_refused_changes_nothing(office: Office) -> None:
     before, held = office.epoch(), len(office.entries())
     acts = [
         Act("suspend_agreement", {"a": office.agreement}, Suspension("breach"), "Budi"),
-        Act("terminate_agreement", {"a": "no-such"}, Reason("x"), "Budi"),
+        Act("terminate_agreement", {"a": "no-such"}, SuspensionReason("x"), "Budi"),
     ]
     with pytest.raises(Refused) as refused:
         do(office.database, ENTROPY, office.decider, acts)
@@ -157,9 +158,9 @@ def desk(office: Office, keys: dict[tuple[Job, int], Any]) -> AdministrationOf:
 def test_an_act_on_an_older_epoch_is_not_done(office: Office, desk: AdministrationOf) -> None:
     """Whoever was dismissed meanwhile does nothing more: the call is decided again, and nothing of it was done."""
     held = len(office.entries())
-    act = Act("suspend_partner", {"id": "bank-contoh"}, Reason("x"), "Budi")
+    act = Act("suspend_partner", {"id": "bank-contoh"}, SuspensionReason("x"), "Budi")
     outcome = asyncio.run(desk.perform(act, _submission({"partner:dukcapil": 7})))
-    assert outcome == Moved({"partner:dukcapil": 0})
+    assert outcome == StaleEpoch({"partner:dukcapil": 0})
     assert len(office.entries()) == held
     with office.database.reading() as connection:
         assert not connection.execute(select(partners.c.suspended).where(partners.c.id == "bank-contoh")).scalar()
@@ -175,14 +176,16 @@ def test_an_act_is_sealed_with_its_answer_or_its_refusal(office: Office, desk: A
     leaf, private = office.entries()[-1]
     assert (leaf["kind"], leaf["actor"], private["person"]) == (Kind.AGREEMENT, "dukcapil/registrar", "Budi")
     before = office.epoch()
-    again = Act("terminate_agreement", {"a": office.agreement}, Reason("x"), "Budi")
+    again = Act("terminate_agreement", {"a": office.agreement}, SuspensionReason("x"), "Budi")
     renamed = msgspec.structs.replace(submission.drafts[0], id=uuid7(CLOCK.now(), ENTROPY))
     refused = asyncio.run(desk.perform(again, msgspec.structs.replace(submission, drafts=(renamed,))))
     assert isinstance(refused, Sealed)
     assert (refused.status, refused.cause) == (401, Cause.INVALID_DPOP_PROOF)
     assert office.epoch() == before
     assert office.entries()[-1][0]["kind"] == Kind.REFUSAL
-    missing = asyncio.run(desk.perform(Act("approve", {"id": "none"}, Seen("A" * 43), "Sri"), _submission({})))
+    missing = asyncio.run(
+        desk.perform(Act("approve", {"id": "none"}, ApprovedDigest("A" * 43), "Sri"), _submission({}))
+    )
     assert isinstance(missing, Sealed)
     assert (missing.status, missing.cause) == (404, Cause.NOT_FOUND)
 
@@ -194,7 +197,7 @@ def test_two_approvals_of_one_proposal_are_one(office: Office) -> None:
 
     def approve(person: str) -> str:
         try:
-            office.do("approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), person)
+            office.do("approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), person)
         except Refused as refused:
             return refused.refusal.cause.value
         return "approved"
@@ -248,7 +251,7 @@ def test_termination_withdraws_what_waits(office: Office, fields: dict[str, Any]
     newer = {**fields, "dpia": {"reference": "D2", "date": "2026-11-01"}}
     draft = office.do("draft_version", path, newer)
     proposed = office.do("propose_version", {**path, "v": str(draft["version"])})
-    office.do("terminate_agreement", path, Reason("end"))
+    office.do("terminate_agreement", path, SuspensionReason("end"))
     with pytest.raises(Refused) as refused:
-        office.do("approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Sri")
+        office.do("approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")
     assert refused.value.refusal.cause is Cause.CONFLICT

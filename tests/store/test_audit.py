@@ -15,18 +15,19 @@ from gateway.clock import HOUR, SECOND, SystemClock, SystemEntropy, rfc3339, uui
 from gateway.errors import LedgerFault, Refused
 from gateway.keyring import Job
 from gateway.keyring.keys import b64u
-from gateway.ledger.entry import Kind, make_entry, private_bytes
-from gateway.ledger.merkle import Frontier
-from gateway.store.assignments import require
-from gateway.store.engine import Database, put_many
-from gateway.store.key_use import count_uses
-from gateway.store.ledger import read_head
-from gateway.store.ledger_retention import prune
-from gateway.store.seals import append
-from gateway.store.search import (
+from gateway.ledger.log.entry import Kind, make_entry, private_bytes
+from gateway.ledger.log.merkle import Frontier
+from gateway.store.administration.key_use import count_uses
+from gateway.store.audit.assignments import require
+from gateway.store.base.engine import Database, put_many
+from gateway.store.base.tables import access_requests, assignments, ledger_entries, search_entries, search_facets
+from gateway.store.ledger.entries import read_head
+from gateway.store.sealing.retention import prune
+from gateway.store.sealing.seals import append
+from gateway.store.search.copy import (
     Filter,
     Follower,
-    Found,
+    FoundEntry,
     at_indexes,
     facets_of,
     find,
@@ -34,7 +35,6 @@ from gateway.store.search import (
     followed,
     page_statement,
 )
-from gateway.store.tables import access_requests, assignments, ledger_entries, search_entries, search_facets
 
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 PARTNERS, PURPOSES = ("bank", "bpjs", "tax"), ("account_opening", "credit")
@@ -77,7 +77,7 @@ def log(database: Database) -> Database:
     return database
 
 
-def whole(database: Database) -> list[Found]:
+def whole(database: Database) -> list[FoundEntry]:
     """Every entry of the copy."""
     with database.reading() as connection:
         size = followed(connection)
@@ -111,7 +111,7 @@ def test_every_filter_finds_what_it_names(log: Database) -> None:
                 if each.partner in partners and kind in ("", each.kind) and purpose in ("", each.purpose)
                 and outcome in ("", each.outcome) and 100 <= each.index < 4_000
             ]  # fmt: skip
-            paged: list[Found] = []
+            paged: list[FoundEntry] = []
             first = 100
             while page := find(connection, Filter(partners, first, 4_000, kind, purpose, outcome), 500):
                 paged += page

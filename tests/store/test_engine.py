@@ -13,8 +13,8 @@ from sqlalchemy import select, text
 
 from gateway.clock import SECOND, SystemClock
 from gateway.errors import CommitUnknown, StoreUnavailable
-from gateway.store.engine import Database, Lookup, put_many
-from gateway.store.tables import accounts, epochs, imports, partners, proof_ids, watermarks
+from gateway.store.base.engine import Database, Lookup, put_many
+from gateway.store.base.tables import accounts, epochs, imports, partners, proof_ids, watermarks
 
 HELD = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)

@@ -10,25 +10,27 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from gateway.administration.commands import Act, View
+from gateway.administration.requests.partners import ApprovedDigest, Exemption, NewPartner
 from gateway.clock import DAY, SystemClock, SystemEntropy, jakarta_date
 from gateway.errors import Refused
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
-from gateway.store.administration import do
-from gateway.store.duties import Watch
-from gateway.store.engine import Database
-from gateway.store.ledger import LedgerOf
-from gateway.store.tables import exemptions
-from gateway.store.views import Sight, show
-from gateway.verification.acts import Act, Exemption, NewPartner, Seen, View
+from gateway.store.administration.duties import Watch
+from gateway.store.administration.performing import do
+from gateway.store.administration.views import show
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import exemptions
+from gateway.store.commands.query import ReadContext
+from gateway.store.ledger.entries import LedgerOf
 
 ENTROPY, CLOCK = SystemEntropy(), SystemClock()
 DECIDER = Decider(load(Path(__file__).parents[2] / "policies"))
 
 
 def act(database: Database, name: str, path: dict[str, str], body: Any, person: str = "Budi") -> dict[str, Any]:
-    (deed,) = do(database, ENTROPY, DECIDER, [Act(name, path, body, person)])
-    return dict(deed.answer)
+    (result,) = do(database, ENTROPY, DECIDER, [Act(name, path, body, person)])
+    return dict(result.answer)
 
 
 def day(offset: int) -> str:
@@ -38,8 +40,8 @@ def day(offset: int) -> str:
 
 def exemption_of(database: Database, partner: str) -> Any:
     with database.reading() as connection:
-        sight = Sight(connection, CLOCK.now(), DECIDER.policies.purposes, DECIDER)
-        return show(sight, View("partner", {"id": partner})).document["exemption"]
+        context = ReadContext(connection, CLOCK.now(), DECIDER.policies.purposes, DECIDER)
+        return show(context, View("partner", {"id": partner})).document["exemption"]
 
 
 def changes(database: Database) -> list[dict[str, Any]]:
@@ -52,7 +54,7 @@ def exempted(database: Database, until: str) -> str:
     """A partner with an exemption until a day, by two persons."""
     partner = act(database, "register_partner", {}, NewPartner("Koperasi Contoh", "bank"))["id"]
     proposed = act(database, "propose_exemption", {"id": partner}, Exemption("cooperative", "S/1", until))
-    act(database, "approve", {"id": proposed["approval"]}, Seen(proposed["digest"]), "Sri")
+    act(database, "approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")
     return str(partner)
 
 

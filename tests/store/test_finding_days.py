@@ -9,17 +9,17 @@ from sqlalchemy import func, select, update
 
 from gateway.clock import HOUR, SECOND, SystemClock, SystemEntropy, jakarta_midnight, rfc3339, uuid7
 from gateway.keyring.keys import b64u
-from gateway.ledger.entry import make_entry, private_bytes
-from gateway.ledger.findings import Finding, Seen, findings
-from gateway.ledger.merkle import Frontier
-from gateway.store.audit import found_under
-from gateway.store.engine import Database
-from gateway.store.finding_days import DaySums
-from gateway.store.ledger import read_head
-from gateway.store.ledger_retention import prune
-from gateway.store.seals import append
-from gateway.store.search import Filter, Follower
-from gateway.store.tables import finding_days, ledger_entries
+from gateway.ledger.check.findings import Finding, SeenEntry, findings
+from gateway.ledger.log.entry import make_entry, private_bytes
+from gateway.ledger.log.merkle import Frontier
+from gateway.store.audit.finding_days import DaySums
+from gateway.store.audit.searches import found_under
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import finding_days, ledger_entries
+from gateway.store.ledger.entries import read_head
+from gateway.store.sealing.retention import prune
+from gateway.store.sealing.seals import append
+from gateway.store.search.copy import Filter, Follower
 
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 BEGIN = date(2026, 10, 1)
@@ -32,7 +32,7 @@ class Days:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.chance = random.Random(7)  # noqa: S311  made again by its seed
-        self.seen: list[Seen] = []
+        self.seen: list[SeenEntry] = []
         self.follower, self.sums = Follower(database), DaySums(database, CLOCK)
 
     def grow(self, first: int, days: int) -> None:
@@ -46,13 +46,13 @@ class Days:
                 made += [self._one("bank", day, "different", tag) for tag in tags for _ in range(4)]
             self._seal(sorted(made, key=lambda each: each.at))
 
-    def _one(self, partner: str, day: int, outcome: str = "", tag: bytes = b"") -> Seen:
+    def _one(self, partner: str, day: int, outcome: str = "", tag: bytes = b"") -> SeenEntry:
         drawn = outcome or ("different" if self.chance.random() < 0.05 else "active")
         at = day + 8 * HOUR + self.chance.randrange(10 * HOUR // SECOND) * SECOND
         purpose = "credit" if self.chance.random() < 0.2 else "account_opening"
-        return Seen(0, at, partner, "answer", purpose, drawn, tag or self.chance.randbytes(16))
+        return SeenEntry(0, at, partner, "answer", purpose, drawn, tag or self.chance.randbytes(16))
 
-    def _seal(self, made: list[Seen]) -> None:
+    def _seal(self, made: list[SeenEntry]) -> None:
         entries = [
             make_entry(
                 kind=each.kind, id=uuid7(each.at, ENTROPY), at=each.at, actor=f"{each.partner}/{each.partner}-1",
@@ -68,7 +68,7 @@ class Days:
             append(connection, entries, frontier)
         first = len(self.seen)
         self.seen += [
-            Seen(first + at, each.at, each.partner, each.kind, each.purpose, each.outcome, each.subject)
+            SeenEntry(first + at, each.at, each.partner, each.kind, each.purpose, each.outcome, each.subject)
             for at, each in enumerate(made)
         ]
 

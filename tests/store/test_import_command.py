@@ -16,11 +16,11 @@ from gateway.clock import SystemClock, SystemEntropy
 from gateway.keyring import Job, Keyring
 from gateway.keyring import file as key_files
 from gateway.register.lines import as_line
-from gateway.register.population import residents
-from gateway.store import schema
-from gateway.store.engine import Database
-from gateway.store.ledger import LedgerOf
-from gateway.store.register import RegisterOf
+from gateway.store.base import schema
+from gateway.store.base.engine import Database
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.register.residents import RegisterOf
+from gateway.synthetic.population import residents
 
 PEOPLE = 5_000
 

@@ -20,16 +20,16 @@ from gateway.clock import SystemEntropy
 from gateway.errors import Misconfigured
 from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import b64u
-from gateway.ledger.check import check
+from gateway.ledger.check.check import check
 from gateway.register.lines import as_line
-from gateway.register.population import residents
 from gateway.register.record import CLAIMS, Record
-from gateway.store import intake
-from gateway.store.engine import Database
-from gateway.store.intake import Intake, open_lines, take_in
-from gateway.store.ledger import LedgerOf
-from gateway.store.register import RegisterOf
-from gateway.store.tables import ledger_entries
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import ledger_entries
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.register import intake
+from gateway.store.register.intake import Intake, open_lines, take_in
+from gateway.store.register.residents import RegisterOf
+from gateway.synthetic.population import residents
 
 ENTROPY = SystemEntropy()
 TODAY = date(2026, 11, 24)

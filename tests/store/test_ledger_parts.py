@@ -10,12 +10,12 @@ from sqlalchemy import Connection, delete, select, update
 
 from gateway.clock import HOUR, rfc3339
 from gateway.errors import LedgerFault
-from gateway.ledger.check import Report
-from gateway.ledger.merkle import Frontier
-from gateway.store.engine import put_many
-from gateway.store.ledger_parts import _in_parts, check_in_parts
-from gateway.store.ledger_retention import prune
-from gateway.store.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
+from gateway.ledger.check.check import Report
+from gateway.ledger.log.merkle import Frontier
+from gateway.store.base.engine import put_many
+from gateway.store.base.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
+from gateway.store.ledger.parts import _in_parts, check_in_parts
+from gateway.store.sealing.retention import prune
 
 STRETCH = 512
 SIZE = 1_700

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from gateway.administration.commands import View
 from gateway.clock import DAY, SystemClock, SystemEntropy, jakarta_date
 from gateway.partners.in_force import agreement_document
 from gateway.partners.terms import parse_file
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
-from gateway.store.engine import Database, put_many
-from gateway.store.own import VIEWS
-from gateway.store.partners import PartnersOf
-from gateway.store.tables import agreements, statements
-from gateway.store.views import Sight
-from gateway.verification.acts import View
+from gateway.store.administration.own import VIEWS
+from gateway.store.base.engine import Database, put_many
+from gateway.store.base.tables import agreements, statements
+from gateway.store.commands.query import ReadContext
+from gateway.store.partners.standings import PartnersOf
 
 HOUSE = Path(__file__).parents[2]
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
@@ -43,8 +43,8 @@ def partner(database: Database) -> str:
 def seen(database: Database, name: str, partner: str, **query: str) -> dict[str, Any]:
     """What a view shows to the partner's own people."""
     with database.reading() as connection:
-        sight = Sight(connection, CLOCK.now(), DECIDER.policies.purposes, DECIDER)
-        return dict(VIEWS[name](sight, View(name, {"partner": partner}, query)).document)
+        context = ReadContext(connection, CLOCK.now(), DECIDER.policies.purposes, DECIDER)
+        return dict(VIEWS[name](context, View(name, {"partner": partner}, query)).document)
 
 
 def test_the_agreement_and_its_use_are_those_that_programs_are_told(database: Database, partner: str) -> None:

@@ -15,17 +15,17 @@ from sqlalchemy import select
 
 from gateway.clock import SECOND, SystemClock, SystemEntropy, parse_rfc3339
 from gateway.errors import Cause, Refused
-from gateway.ledger.check import check
-from gateway.ledger.members import undeclared
-from gateway.partners.agreement import State
+from gateway.ledger.check.check import check
+from gateway.ledger.log.members import undeclared
+from gateway.partners.agreement import AgreementState
 from gateway.partners.in_force import in_force
 from gateway.partners.purposes import PurposeCatalogue
-from gateway.partners.terms import Row, parse_agreement
-from gateway.store.engine import Database, put_many
-from gateway.store.ledger import LedgerOf
-from gateway.store.partners import STAFF, PartnersOf
-from gateway.store.tables import accounts, agreement_versions, epochs, ledger_entries, partners
-from gateway.verification.standing import Standing
+from gateway.partners.terms import TermRow, parse_agreement
+from gateway.sealing.standing import Standing
+from gateway.store.base.engine import Database, put_many
+from gateway.store.base.tables import accounts, agreement_versions, epochs, ledger_entries, partners
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.partners.standings import STAFF, PartnersOf
 
 HOUSE = Path(__file__).parents[2]
 ID, CLIENT, SCOPE = "pks-bank-contoh-2026", "bank-contoh-core", "partner:bank-contoh"
@@ -58,7 +58,7 @@ class Books:
         self.catalogue = catalogue
         self.partners = PartnersOf(database, SystemEntropy())
 
-    def row(self, table: dict[str, Any]) -> Row:
+    def row(self, table: dict[str, Any]) -> TermRow:
         row = parse_agreement(table, 1, self.catalogue)
         assert row.faults == ()
         return row
@@ -104,15 +104,15 @@ class Books:
 
 
 @pytest.fixture
-def books(database: Database, catalogue: PurposeCatalogue) -> Books:
+def unit(database: Database, catalogue: PurposeCatalogue) -> Books:
     """Empty books of each kind."""
     return Books(database, catalogue)
 
 
-def test_an_agreement_is_taken_with_everything_it_names(books: Books, table: dict[str, Any]) -> None:
+def test_an_agreement_is_taken_with_everything_it_names(unit: Books, table: dict[str, Any]) -> None:
     """Partner, client, version in force, account with its opening balance, an entry for each and a new epoch."""
-    assert books.take(table, balances={ID: 5_000_000}) == ["created"]
-    standing = books.standing()
+    assert unit.take(table, balances={ID: 5_000_000}) == ["created"]
+    standing = unit.standing()
     assert standing is not None
     assert (standing.client.client_id, standing.client.partner, standing.client.auth_method) == (
         CLIENT,
@@ -123,59 +123,59 @@ def test_an_agreement_is_taken_with_everything_it_names(books: Books, table: dic
     assert (standing.partner.id, standing.partner.kind, standing.partner.epoch) == ("bank-contoh", "bank", 1)
     assert standing.epochs == {"house": 0, SCOPE: 1}
     (agreement,) = standing.partner.agreements
-    row = books.row(table).agreement
+    row = unit.row(table).agreement
     assert row is not None
-    assert agreement == replace(row, state=State.IN_FORCE)
-    assert books.state() == "in force: 1"
-    assert books.kinds() == ["partner", "client", "agreement", "money"]
-    assert {entry["actor"] for entry in books.entries()} == {"Satu+Dua"}
+    assert agreement == replace(row, state=AgreementState.IN_FORCE)
+    assert unit.state() == "in force: 1"
+    assert unit.kinds() == ["partner", "client", "agreement", "money"]
+    assert {entry["actor"] for entry in unit.entries()} == {"Satu+Dua"}
     opened = {"change": "open_balance", "partner": "bank-contoh", "before": 0, "after": 5_000_000}
-    assert books.entries()[-1]["private"] == opened
+    assert unit.entries()[-1]["private"] == opened
     assert undeclared("money", opened) == set()
-    with books.database.reading() as connection:
+    with unit.database.reading() as connection:
         assert connection.execute(select(accounts.c.balance)).scalars().all() == [5_000_000]
 
 
-def test_the_same_again_changes_nothing(books: Books, table: dict[str, Any]) -> None:
+def test_the_same_again_changes_nothing(unit: Books, table: dict[str, Any]) -> None:
     """No version, no entry, no epoch; nor does an opening balance come a second time."""
-    books.take(table, balances={ID: 7})
-    assert books.take(table, balances={ID: 9}) == ["unchanged"]
-    assert (len(books.entries()), books.epoch()) == (4, 1)
-    with books.database.reading() as connection:
+    unit.take(table, balances={ID: 7})
+    assert unit.take(table, balances={ID: 9}) == ["unchanged"]
+    assert (len(unit.entries()), unit.epoch()) == (4, 1)
+    with unit.database.reading() as connection:
         assert connection.execute(select(accounts.c.balance)).scalars().all() == [7]
 
 
-def test_a_changed_agreement_is_a_new_version(books: Books, table: dict[str, Any]) -> None:
+def test_a_changed_agreement_is_a_new_version(unit: Books, table: dict[str, Any]) -> None:
     """The older one stays beside it; the entry has the digests before and after."""
-    books.take(table)
-    before = books.row(table).agreement
+    unit.take(table)
+    before = unit.row(table).agreement
     table["allowance"]["day"] = 30_000
-    after = books.row(table).agreement
-    assert books.take(table) == ["changed"]
+    after = unit.row(table).agreement
+    assert unit.take(table) == ["changed"]
     assert before is not None
     assert after is not None
-    entry = books.entries()[-1]
+    entry = unit.entries()[-1]
     assert entry["private"] == {"before": before.digest, "after": after.digest, "version": 2}
     assert entry["agreement"] == ID
-    assert books.epoch() == 2
-    assert books.state() == "in force: 2"
-    assert [one.version for one in books.partners.agreements()] == [1, 2]
+    assert unit.epoch() == 2
+    assert unit.state() == "in force: 2"
+    assert [one.version for one in unit.partners.agreements()] == [1, 2]
 
 
-def test_a_partner_and_its_client_are_changed_by_themselves(books: Books, table: dict[str, Any]) -> None:
+def test_a_partner_and_its_client_are_changed_by_themselves(unit: Books, table: dict[str, Any]) -> None:
     """Another key is an entry of its client, another name one of its partner; both move the epoch."""
-    books.take(table)
+    unit.take(table)
     table["client"][0]["keys"].append(OTHER_KEY)
-    assert books.take(table) == ["unchanged"]
-    standing = books.standing()
+    assert unit.take(table) == ["unchanged"]
+    standing = unit.standing()
     assert standing is not None
     assert set(standing.client.keys) == {"2026-01", "2026-02"}
-    assert books.kinds()[3:] == ["client"]
+    assert unit.kinds()[3:] == ["client"]
     table["partner"]["name"] = "Bank Contoh Tbk"
-    books.take(table)
-    assert "partner" in books.kinds()[4:]
-    assert books.epoch() == 3
-    standing = books.standing()
+    unit.take(table)
+    assert "partner" in unit.kinds()[4:]
+    assert unit.epoch() == 3
+    standing = unit.standing()
     assert standing is not None
     assert standing.partner.name == "Bank Contoh Tbk"
 
@@ -184,138 +184,138 @@ def test_a_partner_and_its_client_are_changed_by_themselves(books: Books, table:
     ("proposer", "approver"),
     [("Satu", "Satu"), ("Satu", "SATU"), ("", "Dua"), ("Satu", ""), ("Satu", " Satu "), (" ", "Dua")],
 )
-def test_widening_takes_two_persons(books: Books, table: dict[str, Any], proposer: str, approver: str) -> None:
+def test_widening_takes_two_persons(unit: Books, table: dict[str, Any], proposer: str, approver: str) -> None:
     """To take an agreement and to resume one; one person alone changes nothing."""
     with pytest.raises(Refused) as raised:
-        books.take(table, proposer=proposer, approver=approver)
+        unit.take(table, proposer=proposer, approver=approver)
     assert raised.value.refusal.cause is Cause.SAME_PERSON
-    assert books.entries() == []
-    books.take(table)
-    books.partners.suspend(ID, actor="Satu", reason="breach_of_terms")
+    assert unit.entries() == []
+    unit.take(table)
+    unit.partners.suspend(ID, actor="Satu", reason="breach_of_terms")
     with pytest.raises(Refused):
-        books.partners.resume(ID, proposer=proposer, approver=approver)
-    assert books.state() == "suspended"
+        unit.partners.resume(ID, proposer=proposer, approver=approver)
+    assert unit.state() == "suspended"
 
 
-def test_nobody_takes_over_anothers_client_or_agreement(books: Books, table: dict[str, Any]) -> None:
+def test_nobody_takes_over_anothers_client_or_agreement(unit: Books, table: dict[str, Any]) -> None:
     """Both are refused whole, with everything else in the same file."""
-    books.take(table)
+    unit.take(table)
     thief = copy.deepcopy(table)
     thief["partner"] = {**table["partner"], "id": "bank-lain", "name": "Bank Lain"}
     with pytest.raises(ValueError, match="client bank-contoh-core belongs to another partner"):
-        books.take({**thief, "id": "pks-lain"})
+        unit.take({**thief, "id": "pks-lain"})
     thief["client"] = [{**table["client"][0], "client_id": "lain"}]
     with pytest.raises(ValueError, match=f"agreement {ID} belongs to another partner"):
-        books.take(thief)
-    assert (len(books.entries()), books.epoch("partner:bank-lain")) == (3, 0)
-    with books.database.reading() as connection:
+        unit.take(thief)
+    assert (len(unit.entries()), unit.epoch("partner:bank-lain")) == (3, 0)
+    with unit.database.reading() as connection:
         assert connection.execute(select(partners.c.id)).scalars().all() == ["bank-contoh"]
 
 
-def test_a_row_with_faults_is_not_taken(books: Books, table: dict[str, Any]) -> None:
+def test_a_row_with_faults_is_not_taken(unit: Books, table: dict[str, Any]) -> None:
     """Nor is any other row of its file."""
     with pytest.raises(ValueError, match="only rows without faults"):
-        books.partners.take([books.row(table), Row(2, faults=("x",))], proposer="Satu", approver="Dua")
-    assert books.entries() == []
-    assert books.standing() is None
+        unit.partners.take([unit.row(table), TermRow(2, faults=("x",))], proposer="Satu", approver="Dua")
+    assert unit.entries() == []
+    assert unit.standing() is None
 
 
-def test_a_suspension_holds_at_once_and_is_lifted_by_two(books: Books, table: dict[str, Any]) -> None:
+def test_a_suspension_holds_at_once_and_is_lifted_by_two(unit: Books, table: dict[str, Any]) -> None:
     """Each with the new epoch in the same transaction, and an entry with digests before and after."""
-    books.take(table)
-    suspended = books.partners.suspend(ID, actor="Satu", reason="semester_report_overdue")
-    assert (suspended.state, suspended.suspension) == (State.SUSPENDED, "semester_report_overdue")
-    assert (books.state(), books.epoch()) == ("suspended", 2)
-    resumed = books.partners.resume(ID, proposer="Satu", approver="Dua")
-    assert resumed.state is State.IN_FORCE
-    assert (books.state(), books.epoch()) == ("in force: 1", 3)
-    off, on = (entry["private"] for entry in books.entries()[-2:])
+    unit.take(table)
+    suspended = unit.partners.suspend(ID, actor="Satu", reason="semester_report_overdue")
+    assert (suspended.state, suspended.suspension) == (AgreementState.SUSPENDED, "semester_report_overdue")
+    assert (unit.state(), unit.epoch()) == ("suspended", 2)
+    resumed = unit.partners.resume(ID, proposer="Satu", approver="Dua")
+    assert resumed.state is AgreementState.IN_FORCE
+    assert (unit.state(), unit.epoch()) == ("in force: 1", 3)
+    off, on = (entry["private"] for entry in unit.entries()[-2:])
     assert (off["change"], off["reason"], on["change"]) == ("suspend", "semester_report_overdue", "resume")
     assert off["before"] == on["after"] != off["after"] == on["before"]
-    assert [entry["actor"] for entry in books.entries()[-2:]] == ["Satu", "Satu+Dua"]
+    assert [entry["actor"] for entry in unit.entries()[-2:]] == ["Satu", "Satu+Dua"]
 
 
-def test_one_purpose_is_suspended_alone(books: Books, table: dict[str, Any]) -> None:
+def test_one_purpose_is_suspended_alone(unit: Books, table: dict[str, Any]) -> None:
     """The others go on being answered."""
-    books.take(table)
-    books.partners.suspend(ID, actor="Satu", reason="purpose_drift", purpose="credit_application")
-    assert (books.state("credit_application"), books.state()) == ("suspended", "in force: 1")
-    books.partners.resume(ID, proposer="Satu", approver="Dua")
-    assert books.state("credit_application") == "in force: 1"
+    unit.take(table)
+    unit.partners.suspend(ID, actor="Satu", reason="purpose_drift", purpose="credit_application")
+    assert (unit.state("credit_application"), unit.state()) == ("suspended", "in force: 1")
+    unit.partners.resume(ID, proposer="Satu", approver="Dua")
+    assert unit.state("credit_application") == "in force: 1"
 
 
-def test_a_suspension_is_of_every_version(books: Books, table: dict[str, Any]) -> None:
+def test_a_suspension_is_of_every_version(unit: Books, table: dict[str, Any]) -> None:
     """Neither an older nor a newer version answers in the place of the suspended one, until it is lifted; then the newest."""
-    books.take(table)
+    unit.take(table)
     table["allowance"]["day"] = 30_000
-    books.take(table)
-    assert books.state() == "in force: 2"
-    books.partners.suspend(ID, actor="Satu", reason="breach_of_terms")
-    assert books.state() == "suspended"
+    unit.take(table)
+    assert unit.state() == "in force: 2"
+    unit.partners.suspend(ID, actor="Satu", reason="breach_of_terms")
+    assert unit.state() == "suspended"
     table["allowance"]["day"] = 40_000
-    assert books.take(table) == ["changed"]
-    assert books.state() == "suspended"
-    books.partners.resume(ID, proposer="Satu", approver="Dua")
-    assert books.state() == "in force: 3"
-    assert {one.state for one in books.partners.agreements()} == {State.IN_FORCE}
+    assert unit.take(table) == ["changed"]
+    assert unit.state() == "suspended"
+    unit.partners.resume(ID, proposer="Satu", approver="Dua")
+    assert unit.state() == "in force: 3"
+    assert {one.state for one in unit.partners.agreements()} == {AgreementState.IN_FORCE}
 
 
-def test_a_suspended_purpose_stays_so_in_a_newer_version(books: Books, table: dict[str, Any]) -> None:
+def test_a_suspended_purpose_stays_so_in_a_newer_version(unit: Books, table: dict[str, Any]) -> None:
     """A new version lifts nothing that one person imposed."""
-    books.take(table)
-    books.partners.suspend(ID, actor="Satu", reason="purpose_drift", purpose="account_opening")
+    unit.take(table)
+    unit.partners.suspend(ID, actor="Satu", reason="purpose_drift", purpose="account_opening")
     table["allowance"]["day"] = 30_000
-    books.take(table)
-    assert books.state() == "suspended"
-    books.partners.resume(ID, proposer="Satu", approver="Dua")
-    assert books.state() == "in force: 2"
+    unit.take(table)
+    assert unit.state() == "suspended"
+    unit.partners.resume(ID, proposer="Satu", approver="Dua")
+    assert unit.state() == "in force: 2"
 
 
-def test_what_is_so_already_is_no_change(books: Books, table: dict[str, Any]) -> None:
+def test_what_is_so_already_is_no_change(unit: Books, table: dict[str, Any]) -> None:
     """Suspended twice or resumed in force: no entry, no epoch."""
-    books.take(table)
-    books.partners.resume(ID, proposer="Satu", approver="Dua")
-    books.partners.suspend(ID, actor="Satu", reason="a")
-    books.partners.suspend(ID, actor="Satu", reason="a")
-    assert (len(books.entries()), books.epoch()) == (4, 2)
+    unit.take(table)
+    unit.partners.resume(ID, proposer="Satu", approver="Dua")
+    unit.partners.suspend(ID, actor="Satu", reason="a")
+    unit.partners.suspend(ID, actor="Satu", reason="a")
+    assert (len(unit.entries()), unit.epoch()) == (4, 2)
 
 
-def test_what_is_not_there_cannot_be_suspended(books: Books, table: dict[str, Any]) -> None:
+def test_what_is_not_there_cannot_be_suspended(unit: Books, table: dict[str, Any]) -> None:
     """Neither an unknown agreement nor a purpose that it does not have."""
-    books.take(table)
+    unit.take(table)
     for words in ({"agreement": "pks-none"}, {"agreement": ID, "purpose": "claim_eligibility"}):
         with pytest.raises(LookupError):
-            books.partners.suspend(**words, actor="Satu", reason="x")
+            unit.partners.suspend(**words, actor="Satu", reason="x")
     with pytest.raises(LookupError):
-        books.partners.resume("pks-none", proposer="Satu", approver="Dua")
-    assert books.epoch() == 1
+        unit.partners.resume("pks-none", proposer="Satu", approver="Dua")
+    assert unit.epoch() == 1
 
 
-def test_staff_are_enrolled_one_person_a_client(books: Books) -> None:
+def test_staff_are_enrolled_one_person_a_client(unit: Books) -> None:
     """With their scopes and key; a second time nothing happens, above all not another key."""
     for _ in range(2):
-        books.partners.enrol("auditor", "Auditor Contoh", ("audit.note", "audit.read"), OTHER_KEY, actor="Satu+Dua")
-    standing = books.standing("auditor")
+        unit.partners.enrol("auditor", "Auditor Contoh", ("audit.note", "audit.read"), OTHER_KEY, actor="Satu+Dua")
+    standing = unit.standing("auditor")
     assert standing is not None
     assert (standing.partner.id, standing.client.scopes) == (STAFF, {"audit.read", "audit.note"})
-    assert (books.kinds(), books.epoch(f"partner:{STAFF}")) == (["client"], 1)
-    assert books.entries()[0]["private"]["person"] == "Auditor Contoh"
+    assert (unit.kinds(), unit.epoch(f"partner:{STAFF}")) == (["client"], 1)
+    assert unit.entries()[0]["private"]["person"] == "Auditor Contoh"
 
 
-def test_an_unknown_client_has_no_standing(books: Books, table: dict[str, Any]) -> None:
+def test_an_unknown_client_has_no_standing(unit: Books, table: dict[str, Any]) -> None:
     """None, and no fault."""
-    books.take(table)
-    assert books.standing("nobody") is None
+    unit.take(table)
+    assert unit.standing("nobody") is None
 
 
-def test_a_standing_is_of_one_moment(books: Books, table: dict[str, Any]) -> None:
+def test_a_standing_is_of_one_moment(unit: Books, table: dict[str, Any]) -> None:
     """The epochs are those at which client and agreements were read, the house's own with them."""
-    books.take(table)
-    with books.database.sealing() as (connection, _):
+    unit.take(table)
+    with unit.database.sealing() as (connection, _):
         put_many(connection, epochs, [("house", 4)])
-    standing = books.standing()
+    standing = unit.standing()
     assert standing is not None
     assert standing.epochs == {"house": 4, SCOPE: 1}
-    with books.database.reading() as connection:
+    with unit.database.reading() as connection:
         assert len(connection.execute(select(agreement_versions)).all()) == 1
-    assert abs(SystemClock().now() - parse_rfc3339(books.entries()[0]["at"])) < 60 * SECOND
+    assert abs(SystemClock().now() - parse_rfc3339(unit.entries()[0]["at"])) < 60 * SECOND

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 from logs import CLOCK, HOUSE, VKEY, Log, log_in
 
+from gateway.administration.commands import View
 from gateway.clock import SECOND, SystemEntropy, parse_rfc3339
 from gateway.errors import Refused
 from gateway.keyring import Job, Keyring
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import b64u
-from gateway.ledger.checkpoint import Signed
-from gateway.ledger.note import COSIGNATURE, VerifierKey, b64, new_signer_text, parse_signer
-from gateway.ledger.publication import Publication
-from gateway.ledger.witness import Witness
+from gateway.ledger.log.note import COSIGNATURE, VerifierKey, b64, new_signer_text, parse_signer
+from gateway.ledger.publication.checkpoint import SignedCheckpoint
+from gateway.ledger.publication.rhythm import Publication
+from gateway.ledger.publication.witness import Witness
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
-from gateway.store.published import checkpoint
-from gateway.store.search import Follower, Instruments
-from gateway.store.views import Sight
-from gateway.verification.acts import View
+from gateway.store.audit.published_log import checkpoint
+from gateway.store.commands.query import ReadContext
+from gateway.store.search.copy import AuditTools, Follower
 
 DECIDER = Decider(load(HOUSE / "policies"))
 
@@ -42,7 +42,7 @@ class Beside:
         }
         self._sizes = dict.fromkeys(self.keys, 0)
 
-    def __call__(self, signed: Signed, prove: Callable[[int], list[bytes]]) -> str:
+    def __call__(self, signed: SignedCheckpoint, prove: Callable[[int], list[bytes]]) -> str:
         lines = ""
         for key, witness in self._witnesses.items():
             if key.name not in self.away:
@@ -69,12 +69,12 @@ def test_each_configured_witness_is_told_with_its_time(log: Log, tmp_path: Path)
     witnesses = Beside(log, tmp_path, ("auditor.example/w1", "press.example/w2"))
     keeper = log.keeper(tmp_path / "kept", witnesses)
     keys = Keyring([key_files.parse(key_files.new(job, 1, SystemEntropy())) for job in Job])
-    tools = Instruments(keys, Publication(keeper, log.reader), log.reader, Follower(log.database))
+    tools = AuditTools(keys, Publication(keeper, log.reader), log.reader, Follower(log.database))
 
     def shown() -> dict[str, Any]:
         with log.database.reading() as connection:
-            sight = Sight(connection, CLOCK.now(), DECIDER.policies.purposes, DECIDER, tools)
-            return dict(checkpoint(sight, View("checkpoint")).document)
+            context = ReadContext(connection, CLOCK.now(), DECIDER.policies.purposes, DECIDER, tools)
+            return dict(checkpoint(context, View("checkpoint")).document)
 
     with pytest.raises(Refused, match="not-found"):
         shown()

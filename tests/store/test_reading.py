@@ -12,17 +12,17 @@ from sqlalchemy import update
 from gateway.clock import SECOND, SystemClock, SystemEntropy, uuid7
 from gateway.errors import StoreUnavailable
 from gateway.keyring import Job, Keyring
-from gateway.ledger.entry import Kind
-from gateway.register.population import residents
-from gateway.store.engine import Database, put_many
-from gateway.store.history import Change, write_history
-from gateway.store.ledger import LedgerOf
-from gateway.store.partners import PartnersOf
-from gateway.store.reading import FRESH, ThreadedReading
-from gateway.store.register import Progress, RegisterOf
-from gateway.store.tables import accounts, ledger_entries
+from gateway.ledger.log.entry import Kind
+from gateway.sealing.standing import Watermark
+from gateway.store.base.engine import Database, put_many
+from gateway.store.base.tables import accounts, ledger_entries
+from gateway.store.ledger.entries import LedgerOf
+from gateway.store.partners.standings import PartnersOf
+from gateway.store.register.residents import Progress, RegisterOf
+from gateway.store.sealing.history import RecordedChange, write_history
+from gateway.store.verification.reading import FRESH, ThreadedReading
+from gateway.synthetic.population import residents
 from gateway.verification.judge import indexes
-from gateway.verification.standing import Watermark
 
 ENTROPY = SystemEntropy()
 PEOPLE = list(residents(20, 5))
@@ -55,7 +55,7 @@ class Desk:
         return asyncio.run(self.reading.find(asked, earlier))
 
     def append(self, count: int = 1) -> list[str]:
-        changes = [Change(Kind.IMPORT, "house", {"number": number}) for number in range(count)]
+        changes = [RecordedChange(Kind.IMPORT, "house", {"number": number}) for number in range(count)]
         with self.database.sealing() as (connection, now):
             write_history(connection, changes, now, ENTROPY)
         with LedgerOf(self.database).snapshot() as (_, entries):

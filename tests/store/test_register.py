@@ -11,14 +11,14 @@ from gateway.clock import SystemEntropy
 from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import SealBroken
 from gateway.register.codec import decode
-from gateway.register.population import residents
 from gateway.register.record import Record
-from gateway.store import register as register_room
-from gateway.store.engine import Database
-from gateway.store.register import Progress, RegisterOf
-from gateway.store.tables import records, register_index
+from gateway.sealing.standing import Watermark
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import records, register_index
+from gateway.store.register import residents as register_room
+from gateway.store.register.residents import Progress, RegisterOf
+from gateway.synthetic.population import residents
 from gateway.verification.judge import INDEX, binding, indexes
-from gateway.verification.standing import Watermark
 
 ENTROPY = SystemEntropy()
 PEOPLE = list(residents(300, 7))

@@ -11,16 +11,16 @@ from sqlalchemy import insert, select
 from gateway.clock import SystemEntropy
 from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import SealBroken
-from gateway.ledger.entry import Kind
+from gateway.ledger.log.entry import Kind
 from gateway.register.codec import decode
-from gateway.register.population import residents
 from gateway.register.record import Record
-from gateway.store.access_requests import reseal_requests
-from gateway.store.engine import Database
-from gateway.store.key_use import count_uses
-from gateway.store.register import Progress, RegisterOf
-from gateway.store.rekeying import left, rekey
-from gateway.store.tables import access_requests, ledger_entries, records, register_index
+from gateway.store.administration.key_use import count_uses
+from gateway.store.administration.rekeying import left, rekey
+from gateway.store.audit.access_requests import reseal_requests
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import access_requests, ledger_entries, records, register_index
+from gateway.store.register.residents import Progress, RegisterOf
+from gateway.synthetic.population import residents
 from gateway.verification.judge import binding, indexes
 
 ENTROPY = SystemEntropy()

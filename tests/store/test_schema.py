@@ -7,9 +7,9 @@ from sqlalchemy import inspect, select, text
 
 from gateway.clock import SystemClock
 from gateway.errors import Misconfigured
-from gateway.store import schema
-from gateway.store.engine import Database
-from gateway.store.tables import ledger_head, metadata
+from gateway.store.base import schema
+from gateway.store.base.engine import Database
+from gateway.store.base.tables import ledger_head, metadata
 
 
 @pytest.fixture

@@ -11,24 +11,24 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, text
 
+from gateway.administration.commands import View
 from gateway.clock import DAY, HOUR, SECOND, SystemClock, SystemEntropy, parse_rfc3339, rfc3339, rfc3339_seconds, uuid7
 from gateway.errors import Refused
 from gateway.keyring.keys import b64u
-from gateway.ledger.entry import Kind, make_entry, private_bytes
-from gateway.ledger.merkle import Frontier
+from gateway.ledger.log.entry import Kind, make_entry, private_bytes
+from gateway.ledger.log.merkle import Frontier
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
-from gateway.store.engine import Database, put_many
-from gateway.store.latencies import by_step, keep
-from gateway.store.ledger import read_head
-from gateway.store.ledger_retention import prune
-from gateway.store.seals import append
-from gateway.store.search import Follower
-from gateway.store.tables import latencies, partners, search_entries, search_facets, traffic
-from gateway.store.traffic import STEPS, Tally, show_own_traffic, show_traffic, start_of
-from gateway.store.views import Sight
-from gateway.verification.acts import View
-from gateway.verification.timing import BOUNDS, BUCKETS, bucket, percentile
+from gateway.store.audit.traffic import STEPS, TrafficTally, show_own_traffic, show_traffic, start_of
+from gateway.store.base.engine import Database, put_many
+from gateway.store.base.tables import latencies, partners, search_entries, search_facets, traffic
+from gateway.store.commands.query import ReadContext
+from gateway.store.ledger.entries import read_head
+from gateway.store.sealing.retention import prune
+from gateway.store.sealing.seals import append
+from gateway.store.search.copy import Follower
+from gateway.store.verification.latencies import by_step, keep
+from gateway.verification.latency import BOUNDS, BUCKETS, bucket, percentile
 
 ENTROPY = SystemEntropy()
 NOW = SystemClock().now() // HOUR * HOUR
@@ -71,8 +71,8 @@ def seen(database: Database, view: str = "traffic", path: dict[str, str] | None 
     """What a view shows."""
     show = show_own_traffic if view == "own_traffic" else show_traffic
     with database.reading() as connection:
-        sight = Sight(connection, NOW, DECIDER.policies.purposes, DECIDER)
-        return dict(show(sight, View(view, path or {}, query)).document)
+        context = ReadContext(connection, NOW, DECIDER.policies.purposes, DECIDER)
+        return dict(show(context, View(view, path or {}, query)).document)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def log(database: Database) -> tuple[Database, list[dict[str, Any]]]:
     with database.sealing() as (connection, _):
         put_many(connection, partners, [(each, each.upper(), "bank", False) for each in PARTNERS])
     told = grow(database, 4_000)
-    assert Tally(database).follow() == 4_000
+    assert TrafficTally(database).follow() == 4_000
     return database, told
 
 
@@ -124,9 +124,9 @@ def test_every_entry_is_counted_once_by_however_many(log) -> None:
     database, told = log
     told += grow(database, 300, seed=2)
     with ThreadPoolExecutor(3) as nodes:
-        assert sum(nodes.map(lambda _: Tally(database).follow(), range(3))) == 300
+        assert sum(nodes.map(lambda _: TrafficTally(database).follow(), range(3))) == 300
     Follower(database).rebuild()
-    assert Tally(database).follow() == 0
+    assert TrafficTally(database).follow() == 0
     assert seen(database, step="day")["total"].items() >= expected(told).items()
 
 
@@ -135,7 +135,7 @@ def test_what_was_destroyed_is_not_told_by_a_sum(log) -> None:
     database, told = log
     prune(database, ["answer"], rfc3339(NOW + HOUR), ("Satu", "Dua"), ENTROPY)
     Follower(database).follow()
-    Tally(database).follow()
+    TrafficTally(database).follow()
     total = seen(database, step="day")["total"]
     want = expected(told)
     assert (total["usable"], total["not_usable"]) == (0, 0)
@@ -217,8 +217,8 @@ def test_a_page_costs_the_same_however_long_the_log_is(database: Database, capsy
     """With 400,000 entries the statement that counts a stretch reads that stretch alone."""
     with database.sealing() as (connection, _):
         put_many(connection, search_facets, [(id, f"p{id}", "answer", "u", "active") for id in range(1, 601)])
-        for start in range(0, 400_000, Tally.chunk):
-            rows = [(at, at * 7919 % 600 + 1, NOW - DAY + at, b"") for at in range(start, start + Tally.chunk)]
+        for start in range(0, 400_000, TrafficTally.chunk):
+            rows = [(at, at * 7919 % 600 + 1, NOW - DAY + at, b"") for at in range(start, start + TrafficTally.chunk)]
             put_many(connection, search_entries, rows)
     counted = (
         "SELECT facet, count(*) FROM search_entries WHERE leaf_index >= 390000 AND leaf_index < 400000 GROUP BY facet"

@@ -14,7 +14,7 @@ from gateway.matching.bands import Band, decides
 from gateway.partners.agreement import Disclosure, PurposeTerms
 from gateway.register.reasons import REASONS, Status
 from gateway.register.record import CLAIMS
-from gateway.verification.answer import LOW_ENTROPY, Judgement, disclose, matches, visible_cost
+from gateway.verification.answer import LOW_ENTROPY, JudgedClaims, disclose, matches, visible_cost
 
 VERDICT, STATUS, REASON, CLAIM = Disclosure
 STATES = [(Status.ACTIVE, None), *((reason.status, slug) for slug, reason in REASONS.items())]
@@ -24,12 +24,12 @@ TERMS = PurposeTerms("account_opening", "contract", ("name", "birth_date"), ("re
 
 def judgement(
     *, matched: bool = True, status: Status = Status.ACTIVE, reason: str | None = None, **parts: Any
-) -> Judgement:
+) -> JudgedClaims:
     whole = {
         "bands": BANDS, "regency": "7402", "as_of": "2026-11-24T01:00:00Z", "recheck_after": "2026-11-25T01:00:00Z",
         "changed": None, "subject": "pair_x", **parts,
     }  # fmt: skip
-    return Judgement(matched, status=status, reason=reason, **whole)
+    return JudgedClaims(matched, status=status, reason=reason, **whole)
 
 
 LEVELS = {
@@ -64,7 +64,7 @@ def test_nothing_past_match_comes_without_a_match(disclosure: Disclosure, state:
 
 bands = st.dictionaries(st.sampled_from(CLAIMS), st.sampled_from(Band), max_size=6)
 judgements = st.builds(
-    Judgement,
+    JudgedClaims,
     matched=st.booleans(),
     bands=bands,
     status=st.sampled_from(Status),
@@ -78,7 +78,9 @@ judgements = st.builds(
 
 
 @given(judgements, judgements, st.sampled_from(Disclosure))
-def test_an_unknown_nik_and_wrong_claims_are_alike(one: Judgement, other: Judgement, disclosure: Disclosure) -> None:
+def test_an_unknown_nik_and_wrong_claims_are_alike(
+    one: JudgedClaims, other: JudgedClaims, disclosure: Disclosure
+) -> None:
     """Two judgements that did not match disclose the very same, whatever else the house knows of either."""
     for tells in (True, False):
         shown = [disclose(replace(each, matched=False), disclosure, tells_order=tells) for each in (one, other)]
@@ -140,8 +142,8 @@ terms = st.builds(
 
 @given(judgements, judgements, terms, sent, st.booleans())
 def test_the_cost_depends_on_what_is_visible_alone(
-    one: Judgement,
-    other: Judgement,
+    one: JudgedClaims,
+    other: JudgedClaims,
     agreed: PurposeTerms,
     claims: dict[str, str],
     tells: bool,  # noqa: FBT001  drawn
@@ -156,7 +158,7 @@ def test_the_cost_depends_on_what_is_visible_alone(
 
 @given(judgements, terms, sent)
 def test_what_looks_wrong_costs_and_what_looks_right_does_not(
-    held: Judgement, agreed: PurposeTerms, claims: dict[str, str]
+    held: JudgedClaims, agreed: PurposeTerms, claims: dict[str, str]
 ) -> None:
     """Under verdict any `usable: false`; above it `match: false` or a band `different` that is shown."""
     answer = disclose(held, agreed.disclosure, tells_order=False)

@@ -13,16 +13,16 @@ from gateway.clock import DAY, HOUR, parse_rfc3339, uuid7
 from gateway.errors import Cause, Refused
 from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import b64u
-from gateway.ledger.entry import Kind, make_entry, private_bytes
+from gateway.ledger.log.entry import Kind, make_entry, private_bytes
 from gateway.nik import Nik
-from gateway.partners.agreement import Agreement, Disclosure, Limits, PurposeTerms, State
+from gateway.partners.agreement import Agreement, AgreementState, Disclosure, Limits, PurposeTerms
 from gateway.policy.decide import Permit
 from gateway.register.codec import encode
 from gateway.register.record import Condition, Record
+from gateway.sealing.standing import RegisterRows, Watermark
+from gateway.sealing.submission import Draft
 from gateway.verification.judge import INDEX, Decided, Judge, binding, indexes
 from gateway.verification.request import Question
-from gateway.verification.seal import Draft
-from gateway.verification.standing import Found, Watermark
 
 NOW = parse_rfc3339("2026-11-24T09:30:00+07:00")
 NIK, OTHER = "7402154505909001", "7402154505909002"
@@ -31,7 +31,7 @@ RIGHT = {"name": "SITI AMINAH", "birth_date": "1990-05-05"}
 WRONG = {"name": "SITI AMINAH", "birth_date": "1990-05-06"}
 TERMS = PurposeTerms("account_opening", "contract", ("name", "birth_date"), ("sex", "regency"), Disclosure.CLAIMS, 3)
 AGREEMENT = Agreement(
-    "pks-bank", "bank", 1, State.IN_FORCE, "d", 0, NOW + DAY, {"account_opening": TERMS}, Limits(9, 99, 999, 1000),
+    "pks-bank", "bank", 1, AgreementState.IN_FORCE, "d", 0, NOW + DAY, {"account_opening": TERMS}, Limits(9, 99, 999, 1000),
     (), {}
 )  # fmt: skip
 FRESH = {"7402": Watermark(NOW - HOUR, gap=False)}
@@ -60,7 +60,7 @@ class Bench:
             indexes(self.keyring, nik),
         )  # fmt: skip
         return self.judge.compare(
-            decided, Found(self.records, parts.get("earlier", {}), parts.get("marks", FRESH)), NOW
+            decided, RegisterRows(self.records, parts.get("earlier", {}), parts.get("marks", FRESH)), NOW
         )
 
     def answer(self, claims: dict[str, str], nik: str = NIK, **parts: Any) -> dict[str, Any]:

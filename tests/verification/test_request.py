@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import Cause, Refusal, Refused
-from gateway.ledger.canonical import canonical
+from gateway.ledger.log.canonical import canonical
 from gateway.register.record import CLAIMS
 from gateway.verification.request import Question, identifier, parse_batch, parse_item, parse_question
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gateway.web.cookies import MOST, cookie
+from gateway.web.http.cookies import MOST, cookie
 
 OWN = b"A" * 43
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from gateway.allowance.account import Reading
 from gateway.errors import Cause, Refused
-from gateway.web.headers import (
+from gateway.web.http.headers import (
     Headers,
     address,
     challenge,
     check_digest,
     idempotency_key,
-    language,
     parse_headers,
+    preferred_language,
     rate_limit,
     request_id,
 )
@@ -42,14 +42,14 @@ NIK = "7402154505909001"
 )  # fmt: skip
 def test_the_language_is_the_one_preferred(accept: str, expected: str) -> None:
     """RFC 9110 §12.5.4: by quality, then as written; Indonesian when it says nothing of either."""
-    assert language(accept) == expected
+    assert preferred_language(accept) == expected
 
 
 @given(st.text(max_size=60))
 def test_no_text_is_an_error(text: str) -> None:
     """Whatever stands in a header: a language, an address and an id come out."""
     headers = Headers(accept_language=text, forwarded_for=text, request_id=text)
-    assert language(text) in {"id", "en"}
+    assert preferred_language(text) in {"id", "en"}
     assert address("10.0.0.1", headers, PROXIES)
     assert request_id(headers, "fallback")
 

@@ -22,8 +22,8 @@ from gateway.clock import SystemClock, SystemEntropy
 from gateway.config import read
 from gateway.errors import Cause
 from gateway.nik import Nik
-from gateway.web import openapi
-from gateway.web.problems import PROBLEMS
+from gateway.web.http.problems import PROBLEMS
+from gateway.web.openapi import document as openapi
 
 HOUSE = Path(__file__).parents[2]
 DOCUMENT = openapi.document()

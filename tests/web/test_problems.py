@@ -15,10 +15,10 @@ import pytest
 
 from gateway.errors import Cause, Refusal
 from gateway.partners import in_force
-from gateway.partners.agreement import State
+from gateway.partners.agreement import AgreementState
 from gateway.register.reasons import REASONS, reason_document
-from gateway.web import problems
-from gateway.web.problems import LANGUAGES, PROBLEMS, STANDARD, Problems, page, page_html, reason_page_html
+from gateway.web.http import problems
+from gateway.web.http.problems import LANGUAGES, PROBLEMS, STANDARD, Problems, page, page_html, reason_page_html
 
 ROOT = Path(__file__).parent.parent.parent
 ISSUER = "https://gateway.example"
@@ -77,7 +77,7 @@ def _detail(cause: Cause, language: str = "en", **facts: object) -> str:
 
 
 def _rows() -> dict[str, Any]:
-    return dict(tomllib.loads((ROOT / "gateway/web/problems.toml").read_text("utf-8"))["problem"])
+    return dict(tomllib.loads((ROOT / "gateway/web/http/problems.toml").read_text("utf-8"))["problem"])
 
 
 def _assert_self_contained(text: str) -> Outline:
@@ -207,7 +207,7 @@ def test_every_word_that_occurs_is_known() -> None:
     restore = {*in_force.RESTORE_SUSPENDED.values(), *in_force._RESTORE.values(), in_force._CONTACT}
     remedies = [reason.remedy for reason in REASONS.values()]
     wanted = {
-        *(("state", state.value) for state in State),
+        *(("state", state.value) for state in AgreementState),
         ("state", in_force._NO_AGREEMENT),
         *(("restore", slug) for slug in restore),
         *(("fault", fault) for fault in ("length", "digits", "date", "serial")),

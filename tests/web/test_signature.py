@@ -19,7 +19,7 @@ from gateway.errors import Misconfigured
 from gateway.keyring import Job, SigningKey
 from gateway.keyring.file import new, parse
 from gateway.keyring.keys import b64u_decode
-from gateway.web.signature import AnswerSigner
+from gateway.web.http.signature import AnswerSigner
 
 ISSUER = "https://nik.example.go.id"
 PATH = "/v1/verifications"

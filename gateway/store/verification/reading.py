@@ -1,0 +1,93 @@
+"""How does the corridor read? One thread and one snapshot for each batch: records, earlier entries and watermarks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from gateway.allowance.account import Account
+from gateway.clock import SECOND, Clock
+from gateway.sealing.standing import RegisterRows, Standing, Watermark
+from gateway.store.base.engine import Database, Lookup
+from gateway.store.base.tables import accounts, ledger_entries
+from gateway.store.partners.standings import PartnersOf
+from gateway.store.register.residents import RegisterOf
+
+FRESH = 2 * SECOND  # how long watermarks serve before they are read again; older than the records is the safe side
+
+
+class ThreadedReading:
+    """Reads in threads of its own; see `verification.standing.CorridorReads`."""
+
+    def __init__(
+        self, database: Database, register: RegisterOf, partners: PartnersOf, clock: Clock, threads: int = 2
+    ) -> None:
+        self._database = database
+        self._embedded = database.dialect == "sqlite"
+        self._register = register
+        self._partners = partners
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reader")
+        self._watermarks: tuple[int, Mapping[str, Watermark]] = (-FRESH, {})
+        self._earlier = Lookup(database.dialect, "SELECT id, leaf, private FROM ledger_entries", ledger_entries.c.id)
+
+    async def standing(self, client_id: str) -> Standing | None:
+        """See `Reading.standing`."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_standing, client_id)
+
+    def _read_standing(self, client_id: str) -> Standing | None:
+        with self._database.reading() as connection:
+            return self._partners.standing(connection, client_id)
+
+    async def certificates(self) -> list[bytes]:
+        """The self-signed certificates (DER) that clients have registered. Raises StoreUnavailable."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._certificates)
+
+    def _certificates(self) -> list[bytes]:
+        with self._database.reading() as connection:
+            return self._partners.certificates(connection)
+
+    async def find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> RegisterRows:
+        """See `Reading.find`."""
+        if self._embedded:
+            # A look-up in the embedded database takes microseconds; handing it to a thread and back takes longer.
+            return self._find(indexes, earlier)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._find, indexes, earlier)
+
+    def _find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> RegisterRows:
+        with self._database.reading() as connection:
+            now = self._clock.now()
+            read_at, marks = self._watermarks
+            if now - read_at >= FRESH:
+                marks = self._register.watermarks(connection)
+                self._watermarks = (now, marks)
+            return RegisterRows(
+                self._register.find(connection, indexes), self._entries(connection, earlier) if earlier else {}, marks
+            )
+
+    def _entries(self, connection: Connection, ids: Sequence[str]) -> dict[str, tuple[bytes, bytes | None]]:
+        wanted: dict[bytes, str] = {}
+        for text in ids:
+            try:
+                wanted[UUID(text).bytes] = text
+            except ValueError:
+                continue  # not the form of an id: it names no answer
+        rows = self._earlier.rows(connection, list(wanted)) if wanted else []
+        return {wanted[id]: (leaf, private) for id, leaf, private in rows}
+
+    async def account(self, id: str) -> Account:
+        """The account of an agreement as it stands."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._account, id)
+
+    def _account(self, id: str) -> Account:
+        with self._database.reading() as connection:
+            row = connection.execute(select(accounts).where(accounts.c.id == id)).one_or_none()
+            return Account(*row[1:]) if row else Account()
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._threads.shutdown()

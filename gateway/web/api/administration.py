@@ -1,0 +1,210 @@
+"""Which calls administer the gateway? One row for each: method, path, scope, and the act or view that it stands for.
+
+The same table makes the routes and their part of the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import asgi
+from litestar.types import Receive, Scope, Send
+
+from gateway.administration.calls import request_of
+from gateway.administration.commands import Act, View
+from gateway.administration.requests import audit, staff
+from gateway.administration.requests import partners as bodies
+from gateway.errors import Cause, Refused
+from gateway.oauth.client import Caller
+from gateway.sealing.submission import Repeat, Sealed
+from gateway.verification.request import malformed
+from gateway.web.api.audit import AUDIT_ROWS
+from gateway.web.api.calls import Calls
+from gateway.web.api.components import Components
+from gateway.web.api.rows import PAGED, CallRow
+from gateway.web.http.exchange import read_body
+from gateway.web.http.headers import Headers, check_digest, idempotency_key
+
+READ, WRITE, APPROVE, VERIFY = "partners.read", "partners.write", "partners.approve", "nik.verify"
+MOST_QUERY = 2_000  # characters
+_OPTIONAL = (bodies.Nothing, audit.Closing)
+
+
+ROWS: tuple[CallRow, ...] = (
+    CallRow("GET", "/v1/partners", READ, "partners", "Partners", query=PAGED),
+    CallRow("POST", "/v1/partners", WRITE, "register_partner", "Register a partner", bodies.NewPartner, 201),
+    CallRow("GET", "/v1/partners/{id}", READ, "partner", "One partner, with its agreements and keys"),
+    CallRow("POST", "/v1/partners/{id}/suspend", WRITE, "suspend_partner", "Suspend a partner at once", bodies.SuspensionReason),
+    CallRow("POST", "/v1/partners/{id}/resume", WRITE, "propose_partner_resume", "Propose to resume a partner",
+        bodies.Nothing, 202),
+    CallRow("GET", "/v1/partners/{id}/agreements", READ, "partner_agreements", "Agreements of a partner", query=PAGED),
+    CallRow("POST", "/v1/partners/{id}/agreements", WRITE, "draft_agreement", "Draft an agreement", bodies.Fields, 201),
+    CallRow("GET", "/v1/partners/{id}/keys", READ, "partner_keys", "Keys and certificates of a partner", query=PAGED),
+    CallRow("POST", "/v1/partners/{id}/keys", WRITE, "propose_key", "Propose a key or a certificate", bodies.NewKey, 202),
+    CallRow("DELETE", "/v1/partners/{id}/keys/{kid}", WRITE, "remove_key", "Remove a key at once"),
+    CallRow("GET", "/v1/partners/{id}/usage", READ, "usage", "What a partner has agreed, spent and left"),
+    CallRow("GET", "/v1/partners/{id}/payments", READ, "partner_payments", "Prepayments of a partner", query=PAGED),
+    CallRow("POST", "/v1/partners/{id}/payments", WRITE, "propose_payment", "Propose to credit a prepayment", bodies.Payment, 202),
+    CallRow("POST", "/v1/partners/{id}/exemption", WRITE, "propose_exemption", "Propose an exemption, with proof",
+        bodies.Exemption, 202),
+    CallRow("DELETE", "/v1/partners/{id}/exemption", WRITE, "end_exemption", "End an exemption at once"),
+    CallRow("POST", "/v1/agreements/import", WRITE, "import_agreements", "Draft many agreements at once", bodies.AgreementImport),
+    CallRow("GET", "/v1/agreements/{a}", READ, "agreement", "One agreement, with its versions"),
+    CallRow("GET", "/v1/agreements/{a}/versions", READ, "versions", "Versions of an agreement", query=PAGED),
+    CallRow("POST", "/v1/agreements/{a}/versions", WRITE, "draft_version", "Draft the next version", bodies.Fields, 201),
+    CallRow("GET", "/v1/agreements/{a}/versions/{v}", READ, "version", "One version: fields, what is missing, what it changes"),
+    CallRow("PUT", "/v1/agreements/{a}/versions/{v}", WRITE, "amend_draft", "Go on with a draft", bodies.Fields),
+    CallRow("DELETE", "/v1/agreements/{a}/versions/{v}", WRITE, "discard_draft", "Discard a draft that one had a hand in"),
+    CallRow("POST", "/v1/agreements/{a}/versions/{v}/propose", WRITE, "propose_version", "Propose a version", bodies.Nothing, 202),
+    CallRow("POST", "/v1/agreements/{a}/suspend", WRITE, "suspend_agreement", "Suspend it, or one purpose, at once",
+        bodies.Suspension),
+    CallRow("POST", "/v1/agreements/{a}/resume", WRITE, "propose_resume", "Propose to resume an agreement", bodies.Nothing, 202),
+    CallRow("POST", "/v1/agreements/{a}/terminate", WRITE, "terminate_agreement", "End an agreement for good",
+        bodies.SuspensionReason),
+    CallRow("GET", "/v1/agreements/{a}/deliveries", READ, "deliveries", "Duties that were delivered", query=PAGED),
+    CallRow("POST", "/v1/agreements/{a}/deliveries", WRITE, "deliver", "Write down that a duty was delivered",
+        bodies.Delivery, 201),
+    CallRow("GET", "/v1/approvals", READ, "approvals", "What waits for a second person, or did",
+        query=("state", "kind", "partner", "order", *PAGED)),
+    CallRow("GET", "/v1/approvals/{id}", READ, "approval", "One proposal: what it changes, and what it would have refused"),
+    CallRow("POST", "/v1/approvals/{id}/approve", APPROVE, "approve", "Approve what another person proposed",
+        bodies.ApprovedDigest),
+    CallRow("POST", "/v1/approvals/{id}/reject", APPROVE, "reject", "Turn down what another person proposed", bodies.Objection),
+    CallRow("POST", "/v1/approvals/{id}/withdraw", WRITE, "withdraw", "Take back an own proposal", bodies.Objection),
+    CallRow("GET", "/v1/duties", READ, "duties", "What is due, by when", query=("partner", "until", *PAGED)),
+    CallRow("GET", "/v1/overview", READ, "overview", "What waits for somebody: counts"),
+    CallRow("GET", "/v1/traffic", READ, "traffic", "Calls by minute, hour or day, and how long verifications took",
+        query=("partner", "since", "until", "step"), also="audit.read"),
+    CallRow("GET", "/v1/usage/traffic", VERIFY, "own_traffic", "Own calls by minute, hour or day", query=("since",
+        "until", "step")),
+    CallRow("GET", "/v1/staff", READ, "staff", "Credentials of the house, and whose they are", query=PAGED),
+    CallRow("POST", "/v1/staff", WRITE, "propose_administrator", "Propose a credential of a person", bodies.NewAdministrator, 202),
+    CallRow("DELETE", "/v1/staff/{client_id}", WRITE, "dismiss_administrator", "Take a credential away at once"),
+    CallRow("GET", "/v1/staff/members", READ, "members", "People at the console, and until when they are certified",
+        query=("text", "state", "role", "partner", "due", *PAGED)),
+    CallRow("POST", "/v1/staff/members", WRITE, "propose_member", "Propose a person at the console", staff.NewMember, 202),
+    CallRow("GET", "/v1/staff/members/{id}", READ, "member", "One person at the console"),
+    CallRow("DELETE", "/v1/staff/members/{id}", WRITE, "dismiss_member", "Dismiss a person from the console at once"),
+    CallRow("POST", "/v1/staff/members/{id}/invitation", WRITE, "invite_member", "A one-time link, told once", bodies.Nothing, 201),
+    CallRow("POST", "/v1/staff/members/{id}/recover", WRITE, "propose_recovery", "Propose a new enrolment", bodies.Nothing, 202),
+    CallRow("POST", "/v1/staff/members/{id}/recertify", APPROVE, "recertify_member",
+        "Say that another person still needs the roles",
+        bodies.Nothing, also=WRITE),
+    CallRow("POST", "/v1/staff/members/{id}/suspend", WRITE, "suspend_member", "Suspend a person at once", bodies.SuspensionReason),
+    CallRow("POST", "/v1/staff/members/{id}/resume", WRITE, "propose_member_resume", "Propose to resume a person",
+        bodies.Nothing, 202),
+    CallRow("DELETE", "/v1/staff/members/{id}/sessions", WRITE, "end_sessions", "End the sessions of a person at once"),
+    CallRow("GET", "/v1/failures", VERIFY, "own_failures", "Own refused calls, newest first", query=("since", "cause", *PAGED)),
+    CallRow("GET", "/v1/keys", VERIFY, "own_keys", "Own keys and certificates, with their ends", query=PAGED),
+    CallRow("GET", "/v1/statements", VERIFY, "own_statements", "Days of which there is a statement", query=PAGED),
+    CallRow("GET", "/v1/statements/{date}", VERIFY, "statement", "Signed statement of a day"),
+    CallRow("POST", "/v1/keys", VERIFY, "rotate_key", "Rotate the own key, proven by the old and the new", bodies.OwnKey, 201),
+    *AUDIT_ROWS,
+)  # fmt: skip
+
+
+class AdministrationCalls(Calls):
+    """The routes of `ROWS`."""
+
+    async def call(self, scope: Scope, receive: Receive, send: Send, rows: Mapping[str, CallRow]) -> None:
+        """One call to a path that has these rows, by method."""
+        row = rows.get(str(scope.get("method")))
+        if row is None:
+            some = next(iter(rows.values()))
+            await self.exchange(
+                scope, receive, send, ", ".join(sorted(rows)), some.path, self._nothing, label=some.path
+            )
+            return
+        target, query = str(scope["path"]), bytes(scope["query_string"]).decode("latin-1")
+
+        async def ask(id: str, caller: Caller, language: str, headers: Headers, receive: Receive) -> Sealed:
+            raw, key = b"", None
+            needed = row.also if row.also in caller.scopes else row.scope
+            try:
+                raw = await read_body(receive, headers.content_length)
+                if headers.content_digest:
+                    check_digest(headers.content_digest, raw)
+                body, asked = _body(row, headers, raw), _query(row, query)
+                key = idempotency_key(headers.idempotency_key) if row.creates else None
+            except Refused as refused:
+                told = request_of(row.method, target, query, raw.decode("utf-8", "replace"))
+                return await self._components.administration.refuse(id, caller, language, needed, told, refused.refusal)
+            told = request_of(row.method, target, query, msgspec.to_builtins(body))
+            path = _parameters(row.path, target)
+            if row.reads:
+                own = {"partner": caller.partner} if row.scope == VERIFY else {}
+                view = View(row.does, {**own, **path}, asked, body)
+                return await self._components.administration.read(id, caller, language, needed, told, lambda: view)
+
+            def make(person: str) -> Act:
+                return Act(row.does, path, body, person, headers.if_match, caller.client_id)
+
+            repeat = None if key is None else self._repeat(caller, key, told)
+            return await self._components.administration.act(id, caller, language, needed, told, make, repeat)
+
+        await self.exchange(scope, receive, send, row.method, target, ask, label=row.path, media=row.media)
+
+    def _repeat(self, caller: Caller, key: str, told: bytes) -> Repeat:
+        """What an `Idempotency-Key` of this client stands for; `told` is the whole request."""
+        return Repeat.of(f"desk\0{caller.partner}\0{caller.client_id}\0{key}", told, self._components.idempotency)
+
+    async def _nothing(self, *_: Any) -> Sealed:  # noqa: ANN401  never asked: the method is refused before
+        raise Refused(Cause.METHOD_NOT_ALLOWED)
+
+
+def _parameters(template: str, path: str) -> dict[str, str]:
+    """What a path says where its template has names (the framework leaves it to bare ASGI routes)."""
+    pairs = zip(template.split("/"), path.rstrip("/").split("/"), strict=True)
+    return {name[1:-1]: value for name, value in pairs if name.startswith("{")}
+
+
+def _body(row: CallRow, headers: Headers, raw: bytes) -> Any:  # noqa: ANN401  what the row says
+    """The body as the row wants it. Raises Refused(MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE)."""
+    if row.body is None or (row.body in _OPTIONAL and not raw.strip()):
+        if raw.strip() and row.body is None:
+            raise Refused(Cause.MALFORMED_REQUEST, members=["body"])
+        return None
+    if headers.content_type.partition(";")[0].strip().lower() != "application/json":
+        raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])
+    try:
+        return msgspec.json.decode(raw, type=row.body, strict=True)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
+        raise malformed(fault) from fault
+
+
+def _query(row: CallRow, text: str) -> dict[str, str]:
+    """The parameters of a query; only those that the row knows, none twice. Raises Refused(MALFORMED_REQUEST)."""
+    if not text:
+        return {}
+    try:
+        pairs = (
+            parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=10)
+            if len(text) < MOST_QUERY
+            else []
+        )
+    except ValueError:
+        pairs = []
+    asked = dict(pairs)
+    if not pairs or len(asked) != len(pairs) or not set(asked) <= set(row.query):
+        raise Refused(Cause.MALFORMED_REQUEST, members=["query"])
+    return asked
+
+
+def administration_routes(components: Components) -> list[Any]:
+    """A bare ASGI handler for every path of `ROWS`."""
+    calls = AdministrationCalls(components)
+    paths: dict[str, dict[str, CallRow]] = {}
+    for row in ROWS:
+        paths.setdefault(row.path, {})[row.method] = row
+    return [_route(calls, path, rows) for path, rows in paths.items()]
+
+
+def _route(calls: AdministrationCalls, path: str, rows: Mapping[str, CallRow]) -> Any:  # noqa: ANN401  Litestar's handler
+    @asgi(path.replace("}", ":str}"), copy_scope=False)
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await calls.call(scope, receive, send, rows)
+
+    return answer

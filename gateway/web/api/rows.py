@@ -1,0 +1,40 @@
+"""What is said of a call that a table lists? Its method, path and scope, and the act or view that it stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+PAGED = ("cursor", "limit")
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One call. `does` names an act, or with GET a view; `body` is what is sent; `status` what a success answers.
+
+    `posted`: a POST that names a view, since what is looked for may stand in no URL. `also`: another scope that will do.
+    `media`: what an answer is when it is no JSON document. `tag`: its chapter of the OpenAPI document.
+    """
+
+    method: str
+    path: str
+    scope: str
+    does: str
+    summary: str
+    body: Any = None
+    status: int = 200
+    query: tuple[str, ...] = field(default=())
+    also: str = ""
+    media: bytes = b"application/json"
+    tag: str = "administration"
+    posted: bool = False
+
+    @property
+    def reads(self) -> bool:
+        """Whether it stands for a view."""
+        return self.method == "GET" or self.posted
+
+    @property
+    def creates(self) -> bool:
+        """Whether it makes something, so that a repetition must not make it twice (`Idempotency-Key`)."""
+        return self.status in {201, 202}
