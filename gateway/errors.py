@@ -84,6 +84,10 @@ class Misconfigured(GatewayError):
         self.faults = faults
 
 
+class DatabaseAway(Misconfigured):
+    """The database server does not answer yet, and may later: whoever runs a gateway waits, a command gives up."""
+
+
 class StoreUnavailable(GatewayError):
     """The database did not answer, or not in time; nothing was changed by the call that raised this."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gateway.clock import Clock, Entropy
 from gateway.config import Settings
-from gateway.errors import Misconfigured
+from gateway.errors import DatabaseAway, Misconfigured
 from gateway.keyring import Keyring, pkcs11
 from gateway.keyring import file as key_files
 from gateway.keyring.example import THUMBPRINTS
@@ -48,7 +48,10 @@ def slot_of(settings: Settings) -> Slot | None:
 
 
 def open_deployment(settings: Settings, clock: Clock, entropy: Entropy, *, check_schema: bool = True) -> Deployment:
-    """Open and check keys and database. Raises Misconfigured with every fault that was found."""
+    """Open and check keys and database.
+
+    Raises Misconfigured with every fault that was found; DatabaseAway when the only one is that the server does not answer.
+    """
     faults: list[str] = []
     keyring: Keyring | None = None
     try:
@@ -56,17 +59,32 @@ def open_deployment(settings: Settings, clock: Clock, entropy: Entropy, *, check
     except Misconfigured as fault:
         faults.extend(fault.faults)
     database = Database(settings.database_url, clock)
+    away = False
     try:
         if check_schema:
             schema.require_newest(database)
         if not settings.demo:
             faults.extend(schema.undurable(database))
     except Misconfigured as fault:
+        away = isinstance(fault, DatabaseAway) and not faults
         faults.extend(fault.faults)
     if faults or keyring is None:
         database.close()
-        raise Misconfigured(faults)
+        raise (DatabaseAway if away else Misconfigured)(faults)
     return Deployment(settings, keyring, database, clock, entropy)
+
+
+def metrics_token_of(settings: Settings) -> bytes:
+    """What GET /metrics asks for; empty when nobody may read it. Raises Misconfigured."""
+    if settings.metrics_token_file is None:
+        return b""
+    try:
+        token = settings.metrics_token_file.read_bytes().strip()
+    except OSError as fault:
+        raise Misconfigured([f"metrics.token_file: {fault}. Make one: openssl rand -hex 32 > FILE"]) from fault
+    if not token:
+        raise Misconfigured([f"metrics.token_file: {settings.metrics_token_file} is empty"])
+    return token
 
 
 def lock_sealer(settings: Settings) -> int | None:

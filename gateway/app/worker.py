@@ -27,7 +27,7 @@ from gateway.app.background import (
     watch_over,
 )
 from gateway.app.console import sign_in_of
-from gateway.app.deployment import Deployment, authorities_of, lock_sealer, open_deployment
+from gateway.app.deployment import Deployment, authorities_of, lock_sealer, metrics_token_of, open_deployment
 from gateway.app.publishing import Publishing, keeper_of, readiness
 from gateway.app.sealing import sealer_of
 from gateway.clock import HOUR, Clock, Entropy
@@ -111,11 +111,10 @@ def build(
     except Misconfigured as fault:
         faults.extend(fault.faults)
     metrics_token = b""
-    if settings.metrics_token_file is not None:
-        try:
-            metrics_token = settings.metrics_token_file.read_bytes().strip()
-        except OSError as fault:
-            faults.append(f"metrics.token_file: {fault}")
+    try:
+        metrics_token = metrics_token_of(settings)
+    except Misconfigured as fault:
+        faults.extend(fault.faults)
     deployment: Deployment | None = None
     try:
         deployment = open_deployment(settings, clock, entropy)
@@ -247,7 +246,6 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
             await publishing.begin(plain, {"policy": shelf.decider.policies.digest})
         if trust is not None:
             trust(await reading.certificates())
-        _log.info("started", issuer=issuer, policy=shelf.decider.policies.digest)
         try:
             async with going_on(rounds()):
                 yield
@@ -265,7 +263,9 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
                 os.close(lock)
             _log.info("stopped")
 
-    return application(components, console_routes(components), None, [lifespan])
+    made = application(components, console_routes(components), None, [lifespan])
+    made.state["started"] = {"issuer": issuer, "policy": shelf.decider.policies.digest}
+    return made
 
 
 def _external_tokens(

@@ -18,8 +18,7 @@ import rich_click as click
 from gateway.app import configure_logging
 from gateway.cli.demonstration import Demonstration
 from gateway.cli.output import progress
-from gateway.cli.serve import check, freshener
-from gateway.cli.supervisor import Supervisor
+from gateway.cli.serve import begin, freshener
 from gateway.client import Answer, GatewayClient, NoAnswer, Profile
 from gateway.config import read
 
@@ -73,8 +72,9 @@ def demo(  # noqa: PLR0913, PLR0917  one argument for each option
         return
     settings = read(demonstration.settings_file)
     configure_logging(settings.log_level)
-    check(settings)
-    supervisor = Supervisor(settings)
+    supervisor = begin(settings)
+    if supervisor is None:
+        return
     threading.Thread(target=_show, args=(directory, settings.issuer, began), daemon=True).start()
     sys.exit(supervisor.run(freshener(settings)))
 

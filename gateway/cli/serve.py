@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
 import gc
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 import structlog
 import uvicorn
 import uvloop
 
-from gateway.app import authorities_of, build, configure_logging, open_deployment, seal_for_workers
+from gateway.app import authorities_of, build, configure_logging, metrics_token_of, open_deployment, seal_for_workers
 from gateway.cli.connection import WholeProtocol
 from gateway.cli.output import config_option, settings_of
 from gateway.cli.supervisor import Supervisor
 from gateway.cli.tls import CertificateProtocol, Listener
+from gateway.cli.waiting import Waiting
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.config import Settings
-from gateway.errors import Misconfigured, StoreUnavailable
+from gateway.errors import DatabaseAway, Misconfigured, StoreUnavailable
 from gateway.policy.policies import load
 from gateway.store.register.residents import RegisterOf
 from gateway.synthetic.population import BEHIND_REGENCY
 
 _log = structlog.get_logger("gateway.serve")
 SWITCH = 0.0005  # seconds that a thread may keep the interpreter from those who answer calls
+TRY_AGAIN = 3  # the exit code of a process that could start later
+AGAIN = 1.0  # seconds between two attempts to reach a database that is not there yet
 FRESHEN = 30  # seconds between two movements of a demonstration's watermarks
 
 
@@ -51,8 +57,8 @@ def serve(config: Path, host: str | None, port: int | None, workers: int | None)
         )
     settings = overridden(settings)
     configure_logging(settings.log_level)
-    check(settings)
-    sys.exit(Supervisor(settings).run(freshener(settings)))
+    supervisor = begin(settings)
+    sys.exit(0 if supervisor is None else supervisor.run(freshener(settings)))
 
 
 def overridden(settings: Settings) -> Settings:
@@ -64,20 +70,45 @@ def overridden(settings: Settings) -> Settings:
     return replace(settings, server_host=host, server_port=int(port), server_workers=int(workers))
 
 
+def begin(settings: Settings) -> Supervisor | None:
+    """The supervisor of a node that can start, as soon as its database is there; None when it is stopped before.
+
+    Raises Misconfigured.
+    """
+    try:
+        check(settings)
+    except DatabaseAway as away:
+        reason = away.faults[0]
+    else:
+        return Supervisor(settings)
+    supervisor = Supervisor(settings)
+    _log.error("the database does not answer: waiting for it", reason=reason)
+    tls = Listener(settings).context if settings.tls_certificate is not None else None
+    with Waiting(supervisor.socket, settings.issuer, (SystemClock(), SystemEntropy()), tls):
+        while not supervisor.stopped(AGAIN):
+            with suppress(DatabaseAway):
+                check(settings)
+                return supervisor
+    return None
+
+
 def check(settings: Settings) -> None:
-    """Raises Misconfigured with everything that would keep a worker from starting."""
+    """Raises Misconfigured with everything that would keep a worker from starting; DatabaseAway as `open_deployment`."""
     faults: list[str] = []
+    away = False
     for attempt in (
         partial(load, settings.policies),
         partial(Listener if settings.tls_certificate is not None else authorities_of, settings),
+        partial(metrics_token_of, settings),
         partial(_try_house, settings),
     ):
         try:
             attempt()
         except Misconfigured as fault:
+            away = isinstance(fault, DatabaseAway) and not faults
             faults.extend(fault.faults)
     if faults:
-        raise Misconfigured(faults)
+        raise (DatabaseAway if away else Misconfigured)(faults)
 
 
 def _try_house(settings: Settings) -> None:
@@ -128,6 +159,26 @@ def calm() -> None:
     sys.setswitchinterval(SWITCH)
 
 
+class _Server(uvicorn.Server):
+    """Says that it has started when calls are taken, not before."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Run what the application begins with, then listen."""
+        await super().startup(sockets)
+        application: Any = self.config.app
+        _log.info("started", **application.state["started"])
+
+
+@contextmanager
+def _retried() -> Iterator[None]:
+    """A database that went away between the watcher's look and this process's is no reason never to start."""
+    try:
+        yield
+    except DatabaseAway as away:
+        _log.warning("the database does not answer", reason=away.faults[0])
+        sys.exit(TRY_AGAIN)
+
+
 @click.command(hidden=True)
 @config_option
 @click.option("--parent", type=int, required=True)
@@ -140,9 +191,10 @@ def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) 
     configure_logging(settings.log_level)
     listener = Listener(settings) if settings.tls_certificate is not None else None
     trust = None if listener is None else listener.trust
-    application = build(settings, SystemClock(), SystemEntropy(), sealer_socket=sealer, trust=trust)
+    with _retried():
+        application = build(settings, SystemClock(), SystemEntropy(), sealer_socket=sealer, trust=trust)
     calm()
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             application,
             loop="uvloop",
@@ -158,8 +210,14 @@ def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) 
             backlog=2048,
         )
     )
-    server.run(sockets=[socket.socket(fileno=listen)])
-    sys.exit(0 if server.started else 3)
+    try:
+        server.run(sockets=[socket.socket(fileno=listen)])
+    except OSError as fault:
+        if fault.errno != errno.EADDRINUSE:
+            raise
+        host, port = settings.server_host, settings.server_port
+        raise Misconfigured([f"server: {host}:{port} is listened on by another program by now"]) from fault
+    sys.exit(0 if server.started else TRY_AGAIN)
 
 
 @click.command(hidden=True)
@@ -181,4 +239,5 @@ def sealer_process(config: Path, parent: int, path: Path) -> None:
             loop.add_signal_handler(number, stop.set)
         await seal_for_workers(settings, SystemClock(), SystemEntropy(), path, stop)
 
-    uvloop.run(run())
+    with _retried():
+        uvloop.run(run())

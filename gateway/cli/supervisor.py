@@ -44,10 +44,10 @@ class Supervisor:
     """Runs one node until it is told to stop."""
 
     def __init__(self, settings: Settings) -> None:
-        """Takes the listening socket. Raises Misconfigured when the address is in use."""
+        """Takes the address to listen on. Raises Misconfigured when the address is in use."""
         self._settings = settings
         self._stopping = threading.Event()
-        self._socket = self._listen()
+        self.socket = self._listen()
         # The name of a Unix socket has at most 103 bytes (macOS; Linux 107): a long TMPDIR leaves no room for it.
         roomy = len(os.fsencode(tempfile.gettempdir())) < ROOM
         self._folder = Path(tempfile.mkdtemp(prefix="nik-gateway-", dir=None if roomy else "/tmp"))  # noqa: S108  private
@@ -55,7 +55,7 @@ class Supervisor:
         config = ["--config", str(settings.file), "--parent", str(os.getpid())]
         seal = ["--socket", str(self._folder / "sealer.sock")] if workers > 1 else []
         self._children = [
-            _Child(f"worker-{number}", ["worker-process", *config, *seal, "--listen", str(self._socket.fileno())])
+            _Child(f"worker-{number}", ["worker-process", *config, *seal, "--listen", str(self.socket.fileno())])
             for number in range(1, workers + 1)
         ]
         if workers > 1:
@@ -73,7 +73,7 @@ class Supervisor:
             raise Misconfigured(
                 [f"server: {host}:{port} cannot be listened on ({fault.strerror}). Choose another with --port"]
             ) from fault
-        listener.listen(2048)
+        # Each worker listens when it can answer: nobody is let in before.
         listener.set_inheritable(True)
         return listener
 
@@ -94,6 +94,12 @@ class Supervisor:
         finally:
             self._stop()
         return code
+
+    def stopped(self, seconds: float) -> bool:
+        """Whether a signal to stop came, before `run` or within these seconds."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        return self._stopping.wait(seconds)
 
     def stop(self) -> None:
         """Ask `run` to end."""
@@ -118,7 +124,7 @@ class Supervisor:
                 environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._folder / "metrics")
             child.process = subprocess.Popen(  # noqa: S603  our own program
                 [sys.executable, "-m", "gateway.cli", *child.arguments],
-                pass_fds=(self._socket.fileno(),),
+                pass_fds=(self.socket.fileno(),),
                 env=environment,
             )
             child.starts += 1
@@ -137,5 +143,5 @@ class Supervisor:
                     process.wait(max(deadline - time.monotonic(), 0.1))
                 except subprocess.TimeoutExpired:
                     process.kill()
-        self._socket.close()
+        self.socket.close()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 # Attacks and accidents held here:
 #   test_unsafe_gateway_refuses_to_start   published example keys, missing or wrong keys, broken policies, plain http,
-#                                          an unknown setting or schema, a database that cannot be reached
+#                                          an unknown setting or schema, a database that never will be there
 #   test_every_fault_is_listed_at_once     that one fault does not hide another
 #   test_port_in_use_is_named              taking over the port of another program
 #   test_second_server_is_refused          two sealers on one SQLite database
@@ -74,10 +74,6 @@ def _twice_the_version(directory: Path) -> None:
     (directory / "keys" / "index-again.jwk").write_text(json.dumps(jwk))
 
 
-def _unreachable(directory: Path) -> None:
-    _edit(directory, "sqlite:///gateway.sqlite", f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing")
-
-
 def _schema_of_tomorrow(directory: Path) -> None:
     with sqlite3.connect(directory / "gateway.sqlite") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -101,7 +97,12 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a key of the wrong kind": (_wrong_kind, "index-1.jwk", "needs an 'oct' key of 256 bits"),
     "a key that is too short": (_weak_key, "index-1.jwk", "needs an 'oct' key of 256 bits"),
     "two keys of one version": (_twice_the_version, "'index'", "same version"),
-    "an unreachable database": (_unreachable, "database.url", "Is the server running"),
+    "a database in no directory": (
+        lambda d: _edit(d, "sqlite:///gateway.sqlite", "sqlite:///nowhere/gateway.sqlite"),
+        "database.url",
+        "the address right",
+    ),
+    "no metrics token": (lambda d: (d / "metrics.token").unlink(), "metrics.token_file", "openssl rand"),
     "a schema of tomorrow": (_schema_of_tomorrow, "schema version 9999", "run that one, or restore"),
     "no schema": (lambda d: (d / "gateway.sqlite").unlink(), "schema version none", "nik-gateway db upgrade"),
     "an unknown setting": (lambda d: _edit(d, "workers = 1", "wrokers = 1"), "server.wrokers", "no such setting"),
@@ -135,13 +136,13 @@ def test_unsafe_gateway_refuses_to_start(built: Deployment, tmp_path: Path, case
 
 
 def test_every_fault_is_listed_at_once(built: Deployment, tmp_path: Path) -> None:
-    """Keys, database and policies that are wrong at the same time are named together."""
+    """Keys, database, policies and metrics token that are wrong at the same time are named together."""
     directory = tmp_path / "deployment"
     shutil.copytree(built.directory, directory)
-    for case in ("a missing key", "a schema of tomorrow", "a broken policy"):
+    for case in ("a missing key", "a schema of tomorrow", "a broken policy", "no metrics token"):
         CASES[case][0](directory)
     words = refusal(directory / "gateway.toml")
-    assert [named for named in ("'claims'", "9999", "purpose.cedar") if named not in words] == []
+    assert [named for named in ("'claims'", "9999", "purpose.cedar", "metrics.token_file") if named not in words] == []
 
 
 def test_port_in_use_is_named(built: Deployment) -> None:

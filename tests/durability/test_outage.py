@@ -19,6 +19,8 @@ import pytest
 import servers
 from deployment import Deployment, Line, Partner, Reply, assert_sealed, deployed, wait_for
 
+from gateway.cli.serve import TRY_AGAIN
+
 UNAVAILABLE = {"register-unavailable", "ledger-unavailable", "overloaded"}
 Held = list[tuple[dict[str, Any], Reply]]
 
@@ -111,7 +113,7 @@ async def _worker_dies_meanwhile(node: Deployment, server: servers.Postgresql) -
 
     def tried_in_vain() -> bool:
         ended = [event for event in node.events()[known:] if event["event"] == "a process has ended"]
-        return {event["process"] for event in ended if event["code"] == 2} >= {"sealer"}
+        return {event["process"] for event in ended if event["code"] == TRY_AGAIN} >= {"sealer"}
 
     await asyncio.to_thread(wait_for, "the sealer to try again", tried_in_vain)
     assert "cannot be reached" in await asyncio.to_thread(node.command, "ledger", "check", code=2)

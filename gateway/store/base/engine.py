@@ -186,6 +186,7 @@ def _engine(url: str) -> Engine:
             connect_args={"timeout": BUSY / 1000, "check_same_thread": False},
             pool_size=8,
             pool_reset_on_return=None,
+            hide_parameters=True,  # a fault may be logged, what was asked may not
         )
 
         @event.listens_for(engine, "connect")
@@ -205,7 +206,13 @@ def _engine(url: str) -> Engine:
 
         return engine
     if url.startswith("postgresql+psycopg:"):
-        return create_engine(url, pool_size=8, pool_pre_ping=False, connect_args=_PATIENCE | {"prepare_threshold": 2})
+        return create_engine(
+            url,
+            pool_size=8,
+            pool_pre_ping=False,
+            hide_parameters=True,
+            connect_args=_PATIENCE | {"prepare_threshold": 2},
+        )
     raise Misconfigured(
         [f"database.url: {url.split(':', 1)[0]!r} is not known; use sqlite:///FILE or postgresql+psycopg://…"]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from alembic import command
@@ -10,9 +11,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.errors import Misconfigured
+from gateway.errors import DatabaseAway, Misconfigured
 from gateway.store.base.engine import Database
 
+# What waiting would not mend; PostgreSQL gives no code for a connection that it refuses.
+_LASTING = re.compile(
+    r"authentication failed|does not exist|no pg_hba\.conf entry|no password supplied|is not permitted"
+)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -28,7 +33,10 @@ def newest() -> str:
 
 
 def version(database: Database) -> str:
-    """The schema version of a database; empty when it has none. Raises Misconfigured when it cannot be reached."""
+    """The schema version of a database; empty when it has none.
+
+    Raises DatabaseAway when it cannot be reached now, Misconfigured when it never will be.
+    """
     try:
         with database.engine.connect() as connection:
             if not inspect(connection).has_table("alembic_version"):
@@ -36,7 +44,8 @@ def version(database: Database) -> str:
             return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
     except DBAPIError as fault:
         reason = str(fault.orig).splitlines()[0] if str(fault.orig) else type(fault.orig).__name__
-        raise Misconfigured(
+        lasting = database.dialect == "sqlite" or _LASTING.search(str(fault.orig)) is not None
+        raise (Misconfigured if lasting else DatabaseAway)(
             [f"database.url: cannot be reached ({reason}). Is the server running, and the address right?"]
         ) from fault
 
