@@ -265,6 +265,13 @@ SETTINGS: tuple[Setting, ...] = (
         "After how long without news a region's records are stale (source_behind).",
     ),
     Setting(
+        "agreements.widest_ipv4",
+        16,
+        _whole(1, 32),
+        "How much of IPv4 one agreement may let in, all its networks together, as a prefix length; loopback is not counted.",
+    ),
+    Setting("agreements.widest_ipv6", 32, _whole(1, 128), "The same of IPv6."),
+    Setting(
         "metrics.token_file",
         "",
         _optional_path,
@@ -330,6 +337,8 @@ class Settings:
     console_oidc_amr: tuple[str, ...]
     console_oidc_ca_file: Path | None
     register_behind_after_hours: int
+    agreements_widest_ipv4: int
+    agreements_widest_ipv6: int
     metrics_token_file: Path | None
     ledger_origin: str
     ledger_checkpoint_file: Path

@@ -46,6 +46,7 @@ from gateway.oauth.introspection import Introspections
 from gateway.oauth.mtls import Authorities
 from gateway.oauth.revocation import Revocations
 from gateway.oauth.token_endpoint import TokenEndpoint
+from gateway.partners.present import Reach
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
 from gateway.sealing.grants import Grants
@@ -183,6 +184,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
             Follower(deployment.database),
         ),
         words,
+        Reach(settings.agreements_widest_ipv4, settings.agreements_widest_ipv6),
     )
 
     def note(cause: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from gateway.app import Deployment, open_to_append
 from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
 from gateway.clock import SystemClock, SystemEntropy, rfc3339_seconds
 from gateway.errors import Refused
-from gateway.partners.agreement import Agreement
-from gateway.partners.in_force import state_at
+from gateway.partners.agreement import Agreement, AgreementState
+from gateway.partners.in_force import governing, state_at
+from gateway.partners.present import Reach
 from gateway.partners.terms import parse_file
 from gateway.policy.policies import load
-from gateway.store.partners.standings import PartnersOf
+from gateway.store.partners.standings import Imported, PartnersOf, UnfitRowsError
 
 _two = [
     click.option("--proposer", required=True, help="Who proposes this: one person."),
@@ -36,7 +38,9 @@ def agreements() -> None:
 
 def _open(config: Path) -> tuple[Deployment, PartnersOf]:
     deployment = open_to_append(settings_of(config), SystemClock(), SystemEntropy())
-    return deployment, PartnersOf(deployment.database, deployment.entropy)
+    settings = deployment.settings
+    reach = Reach(settings.agreements_widest_ipv4, settings.agreements_widest_ipv6)
+    return deployment, PartnersOf(deployment.database, deployment.entropy, reach)
 
 
 @agreements.command("import")
@@ -62,37 +66,35 @@ def import_agreements(config: Path, file: Path, dry_run: bool, proposer: str, ap
             lambda: "\n".join([*faults, f"{len(faults)} faults; nothing was imported."]),
         )
         raise SystemExit(FOUND_FAULT)
-    if dry_run:
-        say(
-            as_json,
-            {"imported": [], "rows": found},
-            lambda: f"{len(rows)} agreements without fault; nothing was imported (--dry-run).",
-        )
-        return
-    if not proposer or not approver:
+    if not dry_run and (not proposer or not approver):
         stop(COULD_NOT_RUN, "nik-gateway: an agreement widens access: name two persons with --proposer and --approver")
     deployment, partners = _open(config)
     try:
-        done = partners.take(rows, proposer=proposer, approver=approver)
+        done = (
+            partners.plan(rows, deployment.clock.now())
+            if dry_run
+            else partners.take(rows, proposer=proposer, approver=approver)
+        )
+    except UnfitRowsError as unfit:
+        told = [*unfit.faults, f"{len(unfit.faults)} faults; nothing was imported."]
+        say(as_json, {"imported": [], "rows": found, "faults": list(unfit.faults)}, lambda: "\n".join(told))
+        raise SystemExit(FOUND_FAULT) from None
     except Refused:
         stop(FOUND_FAULT, "nik-gateway: same-person: proposer and approver must be two persons")
     except ValueError as fault:
         stop(FOUND_FAULT, f"nik-gateway: {fault}; nothing was imported")
     finally:
         deployment.database.close()
-    document = {
-        "imported": [
-            {
-                "agreement": one.agreement,
-                "partner": one.partner,
-                "version": one.version,
-                "digest": one.digest,
-                "outcome": one.outcome,
-            }
-            for one in done
-        ]
-    }
-    say(as_json, document, lambda: "\n".join(f"{one.agreement} version {one.version}: {one.outcome}" for one in done))
+    told_rows = [asdict(one) for one in done]
+    merged = [{**row, **told} for row, told in zip(found, told_rows, strict=True)]
+    document = {"imported": [], "rows": merged} if dry_run else {"imported": told_rows}
+    last = ["Nothing was imported (--dry-run)."] if dry_run else []
+    say(as_json, document, lambda: "\n".join([*map(_became, done), *last]))
+
+
+def _became(one: Imported) -> str:
+    after = "" if one.governs == one.version else f"; version {one.governs} governs until its term begins"
+    return f"{one.agreement} version {one.version}: {one.outcome}{after}"
 
 
 @agreements.command("list")
@@ -102,7 +104,9 @@ def list_agreements(config: Path, as_json: bool) -> None:  # noqa: FBT001
     """Every version of every agreement, with its state now."""
     deployment, partners = _open(config)
     now = deployment.clock.now()
-    rows = [_row(one, now) for one in partners.agreements()]
+    every = partners.agreements()
+    governs = {(one.id, one.version) for one in governing(tuple(every), now)}
+    rows = [_row(one, now, governs=(one.id, one.version) in governs) for one in every]
     deployment.database.close()
     say(
         as_json,
@@ -117,12 +121,15 @@ def list_agreements(config: Path, as_json: bool) -> None:  # noqa: FBT001
     )
 
 
-def _row(one: Agreement, now: int) -> dict[str, Any]:
+def _row(one: Agreement, now: int, *, governs: bool) -> dict[str, Any]:
+    state = state_at(one, now)
     return {
         "agreement": one.id,
         "version": one.version,
         "partner": one.partner,
-        "state": str(state_at(one, now)),
+        # Of each agreement one version answers; one that began before it does not any more.
+        "state": "superseded" if state is AgreementState.IN_FORCE and not governs else str(state),
+        "governs": governs,
         "suspended_purposes": sorted(one.suspended),
         "ends": rfc3339_seconds(one.ends),
         "digest": one.digest,

@@ -68,6 +68,7 @@ class DemoPartner:
     balance: int = AMPLE
     burst: int = 5_000
     demands: tuple[str, ...] = ()
+    on_behalf_of: tuple[str, ...] = ()
     listed: bool = True
 
     @property
@@ -98,6 +99,11 @@ PARTNERS = (
     DemoPartner(
         "small", "Koperasi Kecil (demo)", "bank", "EC", "status",
         ("account_opening",), ("birth_place", "sex"), day=100,
+    ),
+    DemoPartner(
+        "agent", "Perantara Nusantara (demo)", "intermediary", "EC", "claims",
+        ("account_opening", "credit_application"), (*_PLACE, "mother_name", "occupation", "marital_status"),
+        on_behalf_of=("bank", "small"),
     ),
     # Only magic.json names these: each shows one refusal, and the last the reason `by_order`.
     DemoPartner("lapsed", "Bank Lewat Waktu (demo)", ends="2026-01-01", listed=False),
@@ -362,6 +368,7 @@ class Demonstration:
                     "disclosure": one.disclosure,
                     "limits": {"burst": 5_000, "day": one.day, "month": 30 * one.day},
                     "agreement": f"pks-{one.client_id}",
+                    **({"on_behalf_of": list(one.on_behalf_of)} if one.on_behalf_of else {}),
                 }
                 for one in PARTNERS
                 if one.listed
@@ -436,6 +443,7 @@ termination = {{ grounds = ["end of term"], notice_days = 30 }}
 access = {_inline(access | {"addresses": list(one.addresses)})}
 allowance = {{ burst = {one.burst}, day = {one.day}, month = {30 * one.day}, tariff = {one.price} }}
 dpia = {{ reference = "DPIA/DEMO/{one.client_id}", date = 2025-10-01 }}
+on_behalf_of = {json.dumps(list(one.on_behalf_of))}
 
 [agreement.mou]
 number = "MOU/{one.client_id}"

@@ -6,7 +6,7 @@ Fields follow the minimum contents of a PKS (Permendagri 102/2019, 17/2023) as l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
@@ -26,6 +26,10 @@ class Disclosure(StrEnum):
 
 
 _DEPTHS = {level: depth for depth, level in enumerate(Disclosure)}
+
+
+INTERMEDIARY = "intermediary"
+"""The class of a partner that asks for others (POJK 8/2023 art 22(2)b)."""
 
 
 class AgreementState(StrEnum):
@@ -65,6 +69,19 @@ class PurposeTerms:
     def claims(self) -> frozenset[str]:
         """Every claim that may be sent."""
         return frozenset(self.decide) | frozenset(self.inform)
+
+    def bounded_by(self, other: PurposeTerms) -> PurposeTerms:
+        """What holds when both agreed to it: whatever decides or is demanded in either, and only what both disclose."""
+        decide = tuple(dict.fromkeys((*self.decide, *other.decide)))
+        return replace(
+            self,
+            decide=decide,
+            inform=tuple(sorted((self.claims & other.claims).difference(decide))),
+            disclosure=min(self.disclosure, other.disclosure, key=lambda level: level.depth),
+            attempts=min(self.attempts, other.attempts),
+            demands=self.demands | other.demands,
+            tells_order=self.tells_order and other.tells_order,
+        )
 
 
 @dataclass(frozen=True, slots=True)

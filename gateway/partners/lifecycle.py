@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.errors import Cause, Refused
 from gateway.partners.agreement import Agreement, AgreementState
-from gateway.partners.difference import needs_assessment
+from gateway.partners.present import Present, objections
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import PartnerEntry, parse_agreement
 
@@ -57,9 +57,9 @@ def examine(  # noqa: PLR0913  what a draft is read with
     agreement: str,
     version: int,
     purposes: PurposeCatalogue,
-    previous: Agreement | None,
+    present: Present,
 ) -> Examined:
-    """A draft's fields, read as version `version` of `agreement`; `previous` is the newest version that was approved."""
+    """A draft's fields, read as version `version` of `agreement` and held against what stands now."""
     named: dict[str, object] = {"id": partner.id, "name": partner.name, "class": partner.kind}
     if partner.exemption is not None:
         named["exemption"] = dict(partner.exemption)
@@ -71,21 +71,13 @@ def examine(  # noqa: PLR0913  what a draft is read with
     # The row's own label ends with its first "`: "; what is missing is listed by itself.
     faults += [told for fault in row.faults if ": missing" not in (told := fault.partition("`: ")[2])]
     read = row.agreement
-    if read is not None and needs_assessment(previous, read) and not _newer_assessment(previous, read):
-        missing.append("dpia.date")
-        faults.append("dpia.date: a change of purpose, element or allowance needs a newer impact assessment")
+    if read is not None:
+        found = objections(read, present)
+        missing += found.missing
+        faults += found.faults
     if missing or faults or read is None:
         return Examined(None, digest(wanted), tuple(missing), tuple(faults))
     return Examined(read, read.digest, (), ())
-
-
-def _newer_assessment(previous: Agreement | None, new: Agreement) -> bool:
-    return previous is None or _assessed(new) > _assessed(previous)
-
-
-def _assessed(agreement: Agreement) -> str:
-    dpia = agreement.fields.get("dpia")
-    return str(dpia.get("date", "")) if isinstance(dpia, Mapping) else ""
 
 
 def digest(document: object) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from gateway.clock import jakarta_midnight
-from gateway.partners.agreement import Agreement, AgreementState, Disclosure, Limits, PurposeTerms
+from gateway.partners.agreement import INTERMEDIARY, Agreement, AgreementState, Disclosure, Limits, PurposeTerms
 from gateway.partners.clients import ClientRegistration, read_client
 from gateway.partners.document import digest_of, from_document, to_document
 from gateway.partners.particulars import CLASSES, read_exemption, read_networks, read_particulars
@@ -49,6 +49,7 @@ class TermRow:
     """One `[[agreement]]` of a file. `index` counts from 1 (0: the file itself is at fault).
 
     `agreement` and `partner` are None when there are `faults`; `missing` are the paths of absent mandatory fields.
+    `numbered` says that the row itself tells which version it is.
     """
 
     index: int
@@ -57,6 +58,7 @@ class TermRow:
     clients: tuple[ClientRegistration, ...] = ()
     faults: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    numbered: bool = False
 
 
 def parse_file(
@@ -98,7 +100,7 @@ def parse_agreement(
     fields["partner"] = {"name": partner.name, "class": partner.kind, "exemption": partner.exemption}
     access = fields["access"]
     networks = read_networks(access["addresses"], table) if isinstance(access, dict) else ()
-    if partner.kind == "intermediary" and not fields["on_behalf_of"]:
+    if partner.kind == INTERMEDIARY and not fields["on_behalf_of"]:
         faults.absent("on_behalf_of", "an intermediary names the institutions it asks for")
     clients = tuple(read_client(entry, partner.id) for entry in table.tables("client", optional=True))
     table.close()
@@ -110,7 +112,7 @@ def parse_agreement(
     draft = Agreement(
         agreement_id, partner.id, version, state, "", starts, ends, agreed, limits, networks, fields
     )  # fmt: skip
-    return TermRow(index, partner, replace(draft, digest=digest_of(draft)), clients)
+    return TermRow(index, partner, replace(draft, digest=digest_of(draft)), clients, numbered=table.has("version"))
 
 
 def _read_partner(table: FieldReader) -> PartnerEntry:
@@ -179,7 +181,7 @@ def _read_purpose(table: FieldReader, purpose: Purpose, limits: Limits, partner:
         table.faults.add(table.path("demands"), f"`{', '.join(unknown)}` is not one of {', '.join(sorted(DEMANDS))}")
     if basis == "consent":
         demands.add("consent")
-    if partner.kind == "intermediary":
+    if partner.kind == INTERMEDIARY:
         demands.add("on_behalf_of")
     tells_order = table.flag("tells_order", default=False)
     if tells_order and not purpose.tells_order:

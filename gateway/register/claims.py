@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NoReturn
 
 from gateway.register.record import CLAIMS
-from gateway.register.regions import DEPTHS
+from gateway.register.regions import DEPTHS, load
 
 LONGEST_TEXT = 200
 REQUIRED = ("name", "regency")
@@ -80,6 +80,9 @@ def _region_fault(codes: tuple[str | None, ...]) -> str:
             continue
         if not (len(code) == digits and code.isascii() and code.isdigit()):
             return f"claims.{name}: must be {digits} digits, the Ministry's code without dots"
+        if name == "regency" and code not in load().regencies:
+            # Its feed would never come, and nobody could be sent there.
+            return "claims.regency: no regency of today has this code"
         if not code.startswith(wider):
             return f"claims.{name}: does not lie in claims.{wider_name}"
         wider, wider_name = code, name

@@ -42,10 +42,10 @@ def disclose(judgement: JudgedClaims, disclosure: Disclosure, *, tells_order: bo
     """The members of the answer that this disclosure allows, without those that the seal adds."""
     usable = judgement.matched and judgement.status is Status.ACTIVE
     depth = disclosure.depth
+    if not judgement.matched:
+        return unmatched(disclosure)
     if depth == 0:
         return {"usable": usable}
-    if not judgement.matched:
-        return {"usable": False, "match": False}
     answer: dict[str, Any] = {
         "usable": usable,
         "match": True,
@@ -56,8 +56,8 @@ def disclose(judgement: JudgedClaims, disclosure: Disclosure, *, tells_order: bo
     }
     if judgement.changed is not None:
         answer["changed"] = judgement.changed
-    if depth >= Disclosure.REASON.depth and judgement.reason is not None:
-        reason = "anomaly" if judgement.reason == "by_order" and not tells_order else judgement.reason
+    reason = told_reason(judgement.reason, disclosure, tells_order=tells_order)
+    if reason is not None:
         answer["reason"] = reason
         remedy = REASONS[reason].remedy.document()
         if judgement.bands.get("regency") is Band.MATCH:
@@ -66,6 +66,18 @@ def disclose(judgement: JudgedClaims, disclosure: Disclosure, *, tells_order: bo
     if depth >= Disclosure.CLAIMS.depth:
         answer["claims"] = judgement.bands
     return answer
+
+
+def unmatched(disclosure: Disclosure) -> dict[str, Any]:
+    """The members when a deciding claim does not match or nobody has the NIK."""
+    return {"usable": False} if disclosure.depth == 0 else {"usable": False, "match": False}
+
+
+def told_reason(reason: str | None, disclosure: Disclosure, *, tells_order: bool) -> str | None:
+    """The reason as this disclosure tells it, None where it tells none; an order may have to be told as an anomaly."""
+    if reason is None or disclosure.depth < Disclosure.REASON.depth:
+        return None
+    return "anomaly" if reason == "by_order" and not tells_order else reason
 
 
 def visible_cost(answer: Mapping[str, Any], terms: PurposeTerms, sent: Mapping[str, str]) -> int:

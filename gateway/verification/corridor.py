@@ -19,23 +19,19 @@ from gateway.errors import Cause, Refusal, Refused
 from gateway.ledger.log.entry import Kind, request_digest
 from gateway.nik import Nik
 from gateway.oauth.client import Caller
-from gateway.partners.agreement import Agreement, PurposeTerms
 from gateway.partners.in_force import in_force
-from gateway.partners.networks import within
-from gateway.policy.decide import Decider, Permit
-from gateway.policy.inputs import Inputs
+from gateway.policy.decide import Decider
 from gateway.sealing.attempt import attempt, standing_of
 from gateway.sealing.queue import Sealing
-from gateway.sealing.standing import CorridorReads, Directory, Standing
+from gateway.sealing.standing import CorridorReads, Directory, RegisterRows, Standing
 from gateway.sealing.submission import Draft, Outcome, Repeat, Sealed, Submission
 from gateway.verification.batching import RequestBatcher
 from gateway.verification.judge import Decided, Judge
+from gateway.verification.permission import Permission, members, origin, permission
 from gateway.verification.request import Question
 
 DecisionKey = tuple[Any, ...]
 """What two questions of one batch have in common when they are decided alike: who asks, what for, and what is sent."""
-Permitted = tuple[Agreement, PurposeTerms, Permit, tuple[Agreement, ...], Mapping[str, Any]]
-"""(agreement, its terms for the purpose, permit, agreements asked on behalf of, what the private part begins with)."""
 CHUNK = 50  # questions compared before others get a turn
 
 
@@ -105,7 +101,7 @@ class Corridor:
     async def _settle(self, calls: Sequence[tuple[Call, Standing]]) -> list[Outcome]:
         """Steps 3 to 7 for a batch of calls."""
         now = self._clock.now()
-        settled: dict[DecisionKey, Permitted] = {}
+        settled: dict[DecisionKey, Permission] = {}
         decided = [self._decide(call, standing, now, settled) for call, standing in calls]  # 3, 4
         drafts = await self._compare([each for outcomes in decided for each in outcomes], now)  # 5, 6
         submissions, at = [], 0
@@ -116,7 +112,7 @@ class Corridor:
         return await self._sealing.seal(submissions)  # 7
 
     def _decide(
-        self, call: Call, standing: Standing, now: int, settled: dict[DecisionKey, Permitted]
+        self, call: Call, standing: Standing, now: int, settled: dict[DecisionKey, Permission]
     ) -> list[Decided | Draft]:
         call.signed = True
         try:
@@ -143,7 +139,7 @@ class Corridor:
         asked: ParsedQuestion,
         question: Question,
         now: int,
-        settled: dict[DecisionKey, Permitted],
+        settled: dict[DecisionKey, Permission],
     ) -> Decided:
         """Steps 3 and 4 for one question; questions that differ only in the resident are decided once a batch."""
         nik = Nik.parse(question.nik or "")
@@ -155,14 +151,13 @@ class Corridor:
             question.purpose,
             tuple(question.claims),
             question.consent,
-            _members(question),
+            members(question),
             question.on_behalf_of,
         )
         found = settled.get(key)
         if found is None:
             found = settled[key] = self._decide_kin(call, standing, question, now)
-        agreement, terms, permit, behalf, private = found
-        call.signed = agreement.signed_answers
+        call.signed = found.agreement.signed_answers
         nonce = self._entropy.bytes(32)
         context = _context(question)
         return Decided(
@@ -171,63 +166,16 @@ class Corridor:
             request_digest(nonce, asked.raw),
             question,
             nik,
-            agreement,
-            terms,
-            permit,
-            {**private, **context} if context else private,
+            found,
+            {**found.private, **context} if context else found.private,
             asked.ref,
             self._judge.indexes(nik),
-            behalf,
         )
 
-    def _decide_kin(self, call: Call, standing: Standing, question: Question, now: int) -> Permitted:
-        caller = call.caller
+    def _decide_kin(self, call: Call, standing: Standing, question: Question, now: int) -> Permission:
         agreed = in_force(standing.partner, question.purpose, now)  # 3
-        agreement = agreed.agreement
-        call.signed = agreement.signed_answers
-        terms = agreement.purposes[question.purpose]
-        behalf = self._behalf(standing, agreement, question, now)
-        channel, operator = _members(question)
-        inputs = Inputs(
-            partner=standing.partner.id,
-            kind=standing.partner.kind,
-            agreement=agreed,
-            purpose=question.purpose,
-            claims=frozenset(question.claims),
-            consent=_basis(question),
-            channel=channel,
-            operator=operator,
-            on_behalf_of=question.on_behalf_of is not UNSET,
-            address_allowed=within(caller.address, agreement.networks),
-            certificate_allowed=agreement.admits(caller.certificate),
-            token_purposes=caller.purposes,
-            token_claims=caller.claims.get(question.purpose) if caller.claims else None,
-            client_id=caller.client_id,
-            sender_constraint=caller.constraint,
-        )
-        try:
-            permit = self._decider().decide(terms, inputs)  # 4
-        except Refused as refused:
-            if refused.refusal.cause is Cause.ADDRESS_NOT_ALLOWED:
-                raise Refused(Cause.ADDRESS_NOT_ALLOWED, seen_address=caller.address) from refused
-            raise
-        told = {
-            "policy": permit.policy,
-            "claims": sorted(question.claims),  # their names: what a new version would refuse is found by them
-            "price": {one.id: one.limits.tariff for one in (agreement, *behalf)},
-        }
-        return agreement, terms, permit, behalf, {**_origin(caller), **told}
-
-    @staticmethod
-    def _behalf(standing: Standing, agreement: Agreement, question: Question, now: int) -> tuple[Agreement, ...]:
-        """The agreement of the institution that an intermediary asks for (POJK 8/2023 art 22(2)b); both must hold."""
-        if question.on_behalf_of is UNSET:
-            return ()
-        named = agreement.fields.get("on_behalf_of")
-        principal = standing.principals.get(question.on_behalf_of)
-        if principal is None or not isinstance(named, list) or question.on_behalf_of not in named:
-            raise Refused(Cause.AGREEMENT_NOT_IN_FORCE, state="none", restore=["conclude_agreement"])
-        return (in_force(principal, question.purpose, now).agreement,)
+        call.signed = agreed.agreement.signed_answers
+        return permission(self._decider, standing, agreed, call.caller, question, now)  # 4
 
     async def _compare(self, outcomes: list[Decided | Draft], now: int) -> list[Draft]:
         asked = [each for each in outcomes if isinstance(each, Decided)]
@@ -236,17 +184,29 @@ class Corridor:
         earlier = [each.question.previous for each in asked if each.question.previous is not UNSET]
         found = await self._reading.find([ix for each in asked for ix in each.indexes], earlier)  # 5
         drafts: list[Draft] = []
+        known: dict[tuple[Any, ...], Draft] = {}
         for count, each in enumerate(outcomes, 1):
-            drafts.append(each if isinstance(each, Draft) else self._judge.compare(each, found, now))  # 6
+            drafts.append(each if isinstance(each, Draft) else self._judged(each, found, now, known))  # 6
             if count % CHUNK == 0:
                 await asyncio.sleep(0)  # single requests of others go in between
         return drafts
+
+    def _judged(self, asked: Decided, found: RegisterRows, now: int, known: dict[tuple[Any, ...], Draft]) -> Draft:
+        """The draft of an answer; one question asked several times in a batch is compared once."""
+        question = asked.question
+        key = (id(asked.permission), asked.nik.digits, question.previous, *question.claims.items())
+        like = known.get(key)
+        if like is not None:
+            return self._judge.again(asked, like)
+        draft = known[key] = self._judge.compare(asked, found, now)
+        return draft
 
     def _submission(
         self, call: Call, standing: Standing, drafts: tuple[Draft, ...], outcomes: Sequence[Decided | Draft]
     ) -> Submission:
         caller = call.caller
-        ends = min((each.agreement.ends for each in outcomes if isinstance(each, Decided)), default=0)
+        asked = [each.permission for each in outcomes if isinstance(each, Decided)]
+        ends = min((one.ends for each in asked for one in each.agreements), default=0)
         refused = call.refusal is not None
         return Submission(
             f"{caller.partner}/{caller.client_id}",
@@ -278,29 +238,10 @@ class Corridor:
             purpose,
             nonce,
             request_digest(nonce, raw),
-            _origin(call.caller),
+            origin(call.caller),
             refusal=refusal,
             ref=ref,
         )
-
-
-def _origin(caller: Caller) -> dict[str, Any]:
-    """Where a call came from; kept in the private part only."""
-    origin = {"address": caller.address, "token": caller.token_id}
-    return {**origin, "certificate": caller.certificate} if caller.certificate else origin
-
-
-def _members(question: Question) -> tuple[bool, bool]:
-    """Whether the question names a channel and an operator."""
-    return question.channel is not UNSET, question.operator is not UNSET
-
-
-def _basis(question: Question) -> str:
-    """The legal basis that the question names; consent without a reference to it is no consent (UU 27/2022 art 20(2))."""
-    consent = question.consent
-    if consent is UNSET or (consent.basis == "consent" and consent.reference is UNSET):
-        return ""
-    return consent.basis
 
 
 def _context(question: Question) -> Mapping[str, str]:

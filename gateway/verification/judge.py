@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from gateway.clock import HOUR, Entropy, jakarta_date, rfc3339_seconds
 from gateway.errors import Cause, Refusal
@@ -19,17 +19,17 @@ from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import b64u
 from gateway.ledger.log.canonical import canonical
 from gateway.ledger.log.entry import Kind, Leaf
+from gateway.matching.bands import Band
 from gateway.matching.compare import compare
 from gateway.nik import Nik
-from gateway.partners.agreement import Agreement, PurposeTerms
-from gateway.policy.decide import Permit
 from gateway.register.codec import decode, encode
+from gateway.register.reasons import Status
 from gateway.register.record import Record
 from gateway.register.status import judge
 from gateway.sealing.standing import RegisterRows, Watermark
 from gateway.sealing.submission import Attempt, Draft
-from gateway.sealing.usage import room_of
-from gateway.verification.answer import JudgedClaims, disclose, matches, visible_cost
+from gateway.verification.answer import JudgedClaims, disclose, matches, told_reason, unmatched, visible_cost
+from gateway.verification.permission import Permission
 from gateway.verification.request import Question
 
 INDEX = 16  # bytes of the keyed index
@@ -66,19 +66,10 @@ class Decided:
     request: bytes
     question: Question
     nik: Nik
-    agreement: Agreement
-    terms: PurposeTerms
-    permit: Permit
+    permission: Permission
     private: Mapping[str, Any]
     ref: str | None
     indexes: list[bytes]
-    behalf: tuple[Agreement, ...] = ()  # the agreement of whomever an intermediary asks for: charged as well
-
-
-@lru_cache(10_000)
-def agreed_claims(terms: PurposeTerms) -> tuple[str, ...]:
-    """Every claim of a purpose, sorted."""
-    return tuple(sorted(terms.claims))
 
 
 def binding(record: int, version: int) -> bytes:
@@ -112,48 +103,84 @@ class Judge:
         return indexes(self._keyring, nik.digits)
 
     def compare(self, decided: Decided, found: RegisterRows, now: int) -> Draft:
-        """The draft of the answer to one question, or of its refusal (PREVIOUS_UNKNOWN)."""
-        digits, question, terms = decided.nik.digits, decided.question, decided.terms
+        """The draft of the answer to one question, or of its refusal (PREVIOUS_UNKNOWN).
+
+        An unknown NIK and wrong claims go the same way: what a record says of its resident is looked at after a match.
+        """
+        digits, question, permission = decided.nik.digits, decided.question, decided.permission
+        terms, disclosure = permission.terms, permission.permit.disclosure
         record = self._open(decided.indexes, found)
         known = record.nik == digits
         bands = compare(question.claims, record.claims)
         matched = matches(terms, bands) and known
+        tag = b64u(self._tag(digits.encode())[:INDEX])
+        outcome, state = "different" if known else "unknown", ""
+        condition: tuple[Status, str | None] | None = None
+        if matched:
+            condition = status, reason = self._condition(record, found, now)
+            outcome = reason or status.value
+            state = self._state(permission, record, status, reason)
+        private = {**decided.private, "subject": tag, "outcome": outcome, "state": state}
+        changed: bool | None = None
+        if question.previous is not UNSET:
+            earlier = self._earlier(found.earlier.get(str(question.previous)), decided, tag)
+            if earlier is None or (not earlier and disclosure.depth > 0):
+                return self._draft(decided, private, None, None, Refusal(Cause.PREVIOUS_UNKNOWN))
+            changed = earlier != state
+        if condition is None:
+            answer = unmatched(disclosure)
+        else:
+            answer = self._disclosed(decided, record, found, now, condition, bands, changed)
+        cost = visible_cost(answer, terms, question.claims)
+        guess = self._attempt(canonical(question.claims))[:8] if cost else b""
+        tagged = self._attempt(f"{permission.holder}\0{digits}".encode())[:INDEX]
+        return self._draft(decided, private, answer, Attempt(tagged, terms.attempts, cost, guess), None)
+
+    @staticmethod
+    def again(decided: Decided, like: Draft) -> Draft:
+        """The draft of what `compare` has said as `like` of the same resident and claims under the same permission."""
+        told = {name: like.private[name] for name in ("subject", "outcome", "state")}
+        return replace(
+            like,
+            id=decided.id,
+            nonce=decided.nonce,
+            request=decided.request,
+            private={**decided.private, **told},
+            ref=decided.ref,
+        )
+
+    def _condition(self, record: Record, found: RegisterRows, now: int) -> tuple[Status, str | None]:
         watermark = found.watermarks.get(record.regency, _NEVER)
         behind = now - watermark.complete_until > self._behind_after
         status, reason, _ = judge(record, jakarta_date(now), source_behind=behind, gap=watermark.gap)
-        pair = f"{decided.agreement.partner}\0{digits}".encode()
-        tag = b64u(self._tag(digits.encode())[:INDEX])
-        asks_again = question.previous is not UNSET
-        state = self._state(decided, record, status, reason) if matched or asks_again else ""
-        private = {
-            **decided.private,
-            "subject": tag,
-            "outcome": (reason or status) if matched else ("different" if known else "unknown"),
-            "state": state if matched else "",
-        }
-        changed: bool | None = None
-        if asks_again:
-            earlier = self._earlier(found.earlier.get(str(question.previous)), decided, tag)
-            if earlier is None or (not earlier and terms.disclosure.depth > 0):
-                return self._draft(decided, private, None, None, Refusal(Cause.PREVIOUS_UNKNOWN))
-            changed = earlier != state
+        return status, reason
+
+    def _disclosed(  # noqa: PLR0913  everything that is known of a match
+        self,
+        decided: Decided,
+        record: Record,
+        found: RegisterRows,
+        now: int,
+        condition: tuple[Status, str | None],
+        bands: Mapping[str, Band],
+        changed: bool | None,  # noqa: FBT001
+    ) -> dict[str, Any]:
+        """The members of the answer to a question whose claims match."""
+        permission = decided.permission
+        watermark = found.watermarks.get(record.regency, _NEVER)
         as_of = watermark.complete_until // HOUR * HOUR
+        pair = f"{permission.agreement.partner}\0{decided.nik.digits}".encode()
         judgement = JudgedClaims(
-            matched,
+            True,  # noqa: FBT003
             bands,
-            status,
-            reason,
+            *condition,
             record.regency,
             rfc3339_seconds(as_of),
             rfc3339_seconds(max(as_of + _RELIANCE, now // HOUR * HOUR + HOUR)),
             changed,
             "pair_" + b64u(self._pair(pair)[:INDEX]),
         )
-        answer = disclose(judgement, decided.permit.disclosure, tells_order=terms.tells_order)
-        cost = visible_cost(answer, terms, question.claims)
-        guess = self._attempt(canonical(question.claims))[:8] if cost else b""
-        attempt = Attempt(self._attempt(pair)[:INDEX], terms.attempts, cost, guess)
-        return self._draft(decided, private, answer, attempt, None)
+        return disclose(judgement, permission.permit.disclosure, tells_order=permission.terms.tells_order)
 
     def _open(self, ixs: list[bytes], found: RegisterRows) -> Record:
         """The record under one of the indexes, or the decoy: either way one look-up, one opening."""
@@ -161,11 +188,12 @@ class Judge:
         opener = self._keyring.opener(Job.CLAIMS, sealed)
         return decode(opener.open(sealed, binding(id, opener.version)))
 
-    def _state(self, decided: Decided, record: Record, status: str, reason: str | None) -> str:
-        """A keyed hash of what `changed` speaks of: the status and every claim agreed for the purpose."""
-        agreed = agreed_claims(decided.terms)
-        recorded = [record.claims.get(name) for name in agreed]
-        document = [decided.question.purpose, status, reason, agreed, recorded]
+    def _state(self, permission: Permission, record: Record, status: str, reason: str | None) -> str:
+        """A keyed hash of what `changed` speaks of: the status, the reason as it is told, every claim that was agreed."""
+        terms, disclosure = permission.terms, permission.permit.disclosure
+        recorded = [record.claims.get(name) for name in permission.agreed]
+        told = told_reason(reason, disclosure, tells_order=terms.tells_order)
+        document = [terms.purpose, status, told, permission.agreed, recorded]
         return b64u(self._tag(b"state" + canonical(document))[:INDEX])
 
     @staticmethod
@@ -175,7 +203,8 @@ class Judge:
             return None
         leaf = _decode_leaf(row[0])
         private = msgspec.json.decode(row[1][32:])
-        own = leaf.kind == Kind.ANSWER and leaf.actor.partition("/")[0] == decided.agreement.partner
+        own = leaf.kind == Kind.ANSWER and leaf.actor.partition("/")[0] == decided.permission.agreement.partner
+        own = own and private.get("on_behalf_of") == decided.private.get("on_behalf_of")
         if not own or leaf.purpose != decided.question.purpose or private.get("subject") != tag:
             return None
         return str(private.get("state", ""))
@@ -188,19 +217,18 @@ class Judge:
         attempt: Attempt | None,
         refusal: Refusal | None,
     ) -> Draft:
-        agreement = decided.agreement
-        charged = (agreement, *decided.behalf) if decided.behalf else (agreement,)
+        permission = decided.permission
         return Draft(
             decided.id,
             Kind.ANSWER if refusal is None else Kind.REFUSAL,
-            agreement.id,
+            permission.agreement.id,
             decided.question.purpose,
             decided.nonce,
             decided.request,
             private,
             answer,
             refusal,
-            () if refusal else tuple([(one.id, room_of(one.limits)) for one in charged]),
+            () if refusal else permission.charges,
             attempt,
             decided.ref,
         )

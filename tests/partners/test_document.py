@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 
 import msgspec
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.partners.agreement import Agreement, AgreementState, Disclosure, Limits, PurposeTerms
 from gateway.partners.document import digest_of, from_document, to_document, written_fields
 from gateway.partners.lifecycle import examine
+from gateway.partners.present import Present
 from gateway.partners.purposes import DEMANDS, LEGAL_BASES, TIER_1, TIER_2, PurposeCatalogue
 from gateway.partners.terms import PartnerEntry
 
@@ -93,6 +95,6 @@ def test_next_version_starts_from_the_same_fields(agreement: Agreement, catalogu
     held = agreement.fields["partner"]
     assert isinstance(held, dict)
     partner = PartnerEntry(agreement.partner, held["name"], held["class"], held["exemption"])
-    read = examine(fields, partner, agreement.id, agreement.version, catalogue, None)
+    read = examine(fields, partner, agreement.id, agreement.version, catalogue, Present(date(2026, 11, 24)))
     assert (read.missing, read.faults) == ((), ())
     assert read.digest == digest_of(agreement)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -10,6 +11,7 @@ from gateway.errors import Cause, Refused
 from gateway.partners import lifecycle
 from gateway.partners.agreement import Agreement, AgreementState
 from gateway.partners.lifecycle import examine
+from gateway.partners.present import Present, Reach
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import PartnerEntry
 
@@ -22,6 +24,7 @@ inform = ["sex", "mother_name"]
 """,
     "purposes.toml",
 )
+PRESENT = Present(date(2026, 11, 24))
 BANK = PartnerEntry("bank", "Bank Contoh", "bank")
 _SIGNED = {
     "date": "2025-11-01", "file_sha256": "0" * 64,
@@ -47,12 +50,14 @@ FIELDS = {
 
 
 def agreement(version: int = 1, previous: Agreement | None = None, **changes: object) -> Agreement:
-    return examine({**FIELDS, **changes}, BANK, "pks-bank", version, CATALOGUE, previous).require_sound()
+    return examine(
+        {**FIELDS, **changes}, BANK, "pks-bank", version, CATALOGUE, replace(PRESENT, previous=previous)
+    ).require_sound()
 
 
 def test_what_is_missing_is_listed_and_keeps_a_draft_a_draft() -> None:
     """Each absent mandatory field is a path in `missing`; what is wrong otherwise is told in words."""
-    found = examine({"term": {"starts": "2026-01-01"}, "colour": "red"}, BANK, "pks-bank", 1, CATALOGUE, None)
+    found = examine({"term": {"starts": "2026-01-01"}, "colour": "red"}, BANK, "pks-bank", 1, CATALOGUE, PRESENT)
     assert {"term.ends", "dpia", "purposes", "pks", "mou", "access", "duties"} <= set(found.missing)
     assert any(fault.startswith("colour:") for fault in found.faults)
     assert found.agreement is None
@@ -66,16 +71,16 @@ def test_a_draft_can_be_gone_on_with() -> None:
     """The same fields have the same digest, others another; what is whole has the digest of its version."""
     part = {"term": FIELDS["term"]}
     one, same, other = (
-        examine(fields, BANK, "pks-bank", 1, CATALOGUE, None) for fields in (part, dict(part), {**part, "mou": {}})
+        examine(fields, BANK, "pks-bank", 1, CATALOGUE, PRESENT) for fields in (part, dict(part), {**part, "mou": {}})
     )
     assert one.digest == same.digest != other.digest
-    assert agreement().digest == examine(FIELDS, BANK, "pks-bank", 1, CATALOGUE, None).digest
+    assert agreement().digest == examine(FIELDS, BANK, "pks-bank", 1, CATALOGUE, PRESENT).digest
 
 
 def test_without_an_assessment_nothing_is_proposed() -> None:
     """No DPIA reference, no activation (UU 27/2022 art 34(2)e)."""
     without = {name: value for name, value in FIELDS.items() if name != "dpia"}
-    assert "dpia" in examine(without, BANK, "pks-bank", 1, CATALOGUE, None).missing
+    assert "dpia" in examine(without, BANK, "pks-bank", 1, CATALOGUE, PRESENT).missing
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,7 @@ def test_without_an_assessment_nothing_is_proposed() -> None:
 )
 def test_a_change_of_purpose_element_or_allowance_needs_a_newer_assessment(changes: dict[str, object]) -> None:
     """With the assessment of the version before it is missing; with a newer one it is not."""
-    before = agreement()
+    before = replace(PRESENT, previous=agreement())
     assert examine({**FIELDS, **changes}, BANK, "pks-bank", 2, CATALOGUE, before).missing == ("dpia.date",)
     newer = {**FIELDS, **changes, "dpia": {"reference": "D2", "date": "2026-10-01"}}
     assert examine(newer, BANK, "pks-bank", 2, CATALOGUE, before).missing == ()
@@ -102,7 +107,7 @@ def test_another_contact_needs_no_newer_assessment() -> None:
 def test_keys_do_not_come_with_a_draft() -> None:
     """Nor does the partner, the id or the version: they are given by the path."""
     for name in ("client", "partner", "id", "version"):
-        found = examine({**FIELDS, name: []}, BANK, "pks-bank", 1, CATALOGUE, None)
+        found = examine({**FIELDS, name: []}, BANK, "pks-bank", 1, CATALOGUE, PRESENT)
         assert [fault.partition(":")[0] for fault in found.faults] == [name]
 
 
@@ -138,3 +143,46 @@ def test_what_has_ended_stays_ended() -> None:
     draft = replace(live, state=AgreementState.DRAFT)
     assert lifecycle.terminate(draft) == draft
     assert lifecycle.newest_approved([live, draft]) == live
+
+
+@pytest.mark.parametrize(
+    ("addresses", "admitted"),
+    [
+        (["0.0.0.0/1", "128.0.0.0/1"], False),
+        (["::/1", "8000::/1"], False),
+        (["198.51.0.0/17", "198.51.128.0/17"], True),
+        (["198.51.0.0/16", "192.0.2.7"], False),
+        (["198.51.0.0/16", "198.51.100.0/24", "127.0.0.0/8", "::1"], True),
+        (["2001:db8::/32"], True),
+        (["2001:db8::/32", "2001:db9::/64"], False),
+    ],
+)
+def test_all_networks_together_are_bounded(addresses: list[str], *, admitted: bool) -> None:
+    """What is let in counts as a whole, each address once, and loopback lets nobody in; the operator sets the bound."""
+    access = {"method": "dpop", "addresses": addresses}
+    found = examine({**FIELDS, "access": access}, BANK, "pks-bank", 1, CATALOGUE, PRESENT)
+    assert (found.agreement is not None) is admitted
+    assert all(fault.startswith("access.addresses:") for fault in found.faults)
+    wide = replace(PRESENT, reach=Reach(15, 31))
+    assert (
+        examine({**FIELDS, "access": access}, BANK, "pks-bank", 1, CATALOGUE, wide).agreement
+        or addresses[0][-2:] == "/1"
+    )
+
+
+def test_an_assessment_of_the_future_is_none() -> None:
+    """A DPIA may be of today, in Asia/Jakarta, and not of tomorrow."""
+    for day, sound in (("2026-11-24", True), ("2026-11-25", False), ("2035-01-01", False)):
+        found = examine({**FIELDS, "dpia": {"reference": "D1", "date": day}}, BANK, "pks-bank", 1, CATALOGUE, PRESENT)
+        assert (found.agreement is not None) is sound
+        assert sound or "dpia.date" in found.faults[0]
+
+
+def test_whom_an_intermediary_asks_for_is_somebody() -> None:
+    """A registered partner that asks for itself; not nobody, not the intermediary, not another one."""
+    agent = PartnerEntry("agent", "Perantara", "intermediary")
+    there = replace(PRESENT, classes={"bank": "bank", "other": "intermediary", "agent": "intermediary"})
+    for named, sound in ((["bank"], True), (["bank", "nobody"], False), (["agent"], False), (["other"], False)):
+        found = examine({**FIELDS, "on_behalf_of": named}, agent, "pks-agent", 1, CATALOGUE, there)
+        assert (found.agreement is not None) is sound, named
+        assert sound or found.faults[0].startswith(f"on_behalf_of: `{named[-1]}`")

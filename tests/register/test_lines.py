@@ -77,6 +77,7 @@ def test_text_is_taken_in_every_script():
         ({"rt": "0001"}, "claims.rt: must be one to three digits"),
         ({"rw": "II"}, "claims.rw: must be one to three digits"),
         ({"regency": "74.02"}, "claims.regency: must be 4 digits, the Ministry's code without dots"),
+        ({"regency": "9999"}, "claims.regency: no regency of today has this code"),
         ({"province": "73"}, "claims.regency: does not lie in claims.province"),
         ({"district": "740315"}, "claims.district: does not lie in claims.regency"),
         ({"village": "7403152001"}, "claims.village: does not lie in claims.regency"),

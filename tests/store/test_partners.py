@@ -25,7 +25,7 @@ from gateway.sealing.standing import Standing
 from gateway.store.base.engine import Database, put_many
 from gateway.store.base.tables import accounts, agreement_versions, epochs, ledger_entries, partners
 from gateway.store.ledger.entries import LedgerOf
-from gateway.store.partners.standings import STAFF, PartnersOf
+from gateway.store.partners.standings import STAFF, PartnersOf, UnfitRowsError
 
 HOUSE = Path(__file__).parents[2]
 ID, CLIENT, SCOPE = "pks-bank-contoh-2026", "bank-contoh-core", "partner:bank-contoh"
@@ -69,6 +69,11 @@ class Books:
         )
         return [one.outcome for one in done]
 
+    def plan(self, *tables: dict[str, Any]) -> list[tuple[str, int, int]]:
+        """(outcome, version, the version that governs) of each."""
+        done = self.partners.plan([self.row(table) for table in tables], NOW)
+        return [(one.outcome, one.version, one.governs) for one in done]
+
     def standing(self, client: str = CLIENT) -> Standing | None:
         with self.database.reading() as connection:
             return self.partners.standing(connection, client)
@@ -105,7 +110,7 @@ class Books:
 
 @pytest.fixture
 def unit(database: Database, catalogue: PurposeCatalogue) -> Books:
-    """Empty books of each kind."""
+    """Empty unit of each kind."""
     return Books(database, catalogue)
 
 
@@ -149,7 +154,7 @@ def test_a_changed_agreement_is_a_new_version(unit: Books, table: dict[str, Any]
     """The older one stays beside it; the entry has the digests before and after."""
     unit.take(table)
     before = unit.row(table).agreement
-    table["allowance"]["day"] = 30_000
+    table["allowance"]["day"], table["dpia"]["date"] = 30_000, "2026-10-01"
     after = unit.row(table).agreement
     assert unit.take(table) == ["changed"]
     assert before is not None
@@ -160,6 +165,41 @@ def test_a_changed_agreement_is_a_new_version(unit: Books, table: dict[str, Any]
     assert unit.epoch() == 2
     assert unit.state() == "in force: 2"
     assert [one.version for one in unit.partners.agreements()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"allowance": {"day": 90_000}}, "dpia.date: a change"),
+        ({"allowance": {"day": 90_000}, "dpia": {"date": "2035-01-01"}}, "dpia.date: lies in the future"),
+        ({"breach_contact": {"name": "Lain"}, "version": 7}, "version: the next one is 2"),
+        ({"breach_contact": {"name": "Lain"}, "version": 1}, "version: the next one is 2"),
+        ({"access": {"addresses": ["0.0.0.0/1", "128.0.0.0/1"]}}, "access.addresses"),
+        ({"on_behalf_of": ["nobody"]}, "on_behalf_of: `nobody`"),
+    ],
+)
+def test_an_import_keeps_the_rules_of_a_proposal(
+    unit: Books, table: dict[str, Any], change: dict[str, Any], word: str
+) -> None:
+    """Planned or taken: an old assessment, a number that is not the next, the whole internet, nobody to ask for."""
+    unit.take({**table, "version": 1})
+    changed = {name: {**table[name], **value} if isinstance(value, dict) else value for name, value in change.items()}
+    for act in (lambda: unit.take({**table, **changed}), lambda: unit.plan({**table, **changed})):
+        with pytest.raises(UnfitRowsError) as unfit:
+            act()
+        assert [fault.startswith(f"row 1 `{ID}`: {word}") for fault in unfit.value.faults] == [True]
+    assert len(unit.partners.agreements()) == 1
+
+
+def test_a_plan_tells_what_would_be_made_and_what_governs(unit: Books, table: dict[str, Any]) -> None:
+    """Created, unchanged or changed, under the next number; a version whose term has not begun does not govern yet."""
+    assert unit.plan(table) == [("created", 1, 1)]
+    unit.take(table)
+    assert unit.plan({**table, "version": 1}) == [("unchanged", 1, 1)]
+    later = {**table, "term": {"starts": "2027-01-01", "ends": "2028-01-01"}}
+    sooner = {**table, "supervising_ministry": "Lain", "version": 3}
+    assert unit.plan(later, sooner) == [("changed", 2, 1), ("changed", 3, 3)]
+    assert len(unit.partners.agreements()) == 1
 
 
 def test_a_partner_and_its_client_are_changed_by_themselves(unit: Books, table: dict[str, Any]) -> None:
@@ -205,7 +245,7 @@ def test_nobody_takes_over_anothers_client_or_agreement(unit: Books, table: dict
     with pytest.raises(ValueError, match="client bank-contoh-core belongs to another partner"):
         unit.take({**thief, "id": "pks-lain"})
     thief["client"] = [{**table["client"][0], "client_id": "lain"}]
-    with pytest.raises(ValueError, match=f"agreement {ID} belongs to another partner"):
+    with pytest.raises(ValueError, match=f"`{ID}`: id: the agreement belongs to another partner"):
         unit.take(thief)
     assert (len(unit.entries()), unit.epoch("partner:bank-lain")) == (3, 0)
     with unit.database.reading() as connection:
@@ -247,12 +287,12 @@ def test_one_purpose_is_suspended_alone(unit: Books, table: dict[str, Any]) -> N
 def test_a_suspension_is_of_every_version(unit: Books, table: dict[str, Any]) -> None:
     """Neither an older nor a newer version answers in the place of the suspended one, until it is lifted; then the newest."""
     unit.take(table)
-    table["allowance"]["day"] = 30_000
+    table["allowance"]["day"], table["dpia"]["date"] = 30_000, "2026-10-01"
     unit.take(table)
     assert unit.state() == "in force: 2"
     unit.partners.suspend(ID, actor="Satu", reason="breach_of_terms")
     assert unit.state() == "suspended"
-    table["allowance"]["day"] = 40_000
+    table["allowance"]["day"], table["dpia"]["date"] = 40_000, "2026-10-02"
     assert unit.take(table) == ["changed"]
     assert unit.state() == "suspended"
     unit.partners.resume(ID, proposer="Satu", approver="Dua")
@@ -264,7 +304,7 @@ def test_a_suspended_purpose_stays_so_in_a_newer_version(unit: Books, table: dic
     """A new version lifts nothing that one person imposed."""
     unit.take(table)
     unit.partners.suspend(ID, actor="Satu", reason="purpose_drift", purpose="account_opening")
-    table["allowance"]["day"] = 30_000
+    table["allowance"]["day"], table["dpia"]["date"] = 30_000, "2026-10-01"
     unit.take(table)
     assert unit.state() == "suspended"
     unit.partners.resume(ID, proposer="Satu", approver="Dua")

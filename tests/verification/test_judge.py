@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from submissions import ENTROPY
+from corridor_bench import ENTROPY
 
 from gateway.clock import DAY, HOUR, parse_rfc3339, uuid7
 from gateway.errors import Cause, Refused
@@ -22,6 +22,7 @@ from gateway.register.record import Condition, Record
 from gateway.sealing.standing import RegisterRows, Watermark
 from gateway.sealing.submission import Draft
 from gateway.verification.judge import INDEX, Decided, Judge, binding, indexes
+from gateway.verification.permission import Permission
 from gateway.verification.request import Question
 
 NOW = parse_rfc3339("2026-11-24T09:30:00+07:00")
@@ -51,16 +52,18 @@ class Bench:
         self, claims: dict[str, str], nik: str = NIK, *, disclosure: Disclosure = Disclosure.CLAIMS, **parts: Any
     ) -> Draft:
         """The draft of an answer; `previous`, `earlier` and `marks` as told."""
-        terms = replace(TERMS, disclosure=disclosure)
+        terms = replace(TERMS, disclosure=disclosure, tells_order=parts.get("tells_order", False))
         previous = {"previous": parts["previous"]} if "previous" in parts else {}
         permit = Permit(disclosure, terms.decide, terms.inform, 3, tells_order=False, policy="p", rules=())
         decided = Decided(
             uuid7(NOW, ENTROPY), ENTROPY.bytes(32), bytes(32), Question(nik, "account_opening", claims, **previous), Nik(nik),
-            replace(AGREEMENT, partner=parts.get("partner", "bank")), terms, permit, {"address": "192.0.2.1"}, None,
-            indexes(self.keyring, nik),
+            Permission.of((replace(AGREEMENT, partner=parts.get("partner", "bank")),), terms, permit, {}),
+            {"address": "192.0.2.1"}, None, indexes(self.keyring, nik),
         )  # fmt: skip
         return self.judge.compare(
-            decided, RegisterRows(self.records, parts.get("earlier", {}), parts.get("marks", FRESH)), NOW
+            decided,
+            RegisterRows(self.records, parts.get("earlier", {}), parts.get("marks", FRESH)),
+            parts.get("now", NOW),
         )
 
     def answer(self, claims: dict[str, str], nik: str = NIK, **parts: Any) -> dict[str, Any]:
@@ -195,7 +198,7 @@ def sealed(draft: Draft, **changes: Any) -> tuple[str, tuple[bytes, bytes | None
 
 
 def test_changed_compares_with_an_earlier_match(keyring: Keyring) -> None:
-    """Status, reason and every agreed claim; what is not agreed for the purpose may change unseen."""
+    """Status, reason as it is told and every agreed claim; what is not agreed for the purpose may change unseen."""
     id, row = sealed(Bench(keyring).ask(RIGHT))
     asked = {"previous": id, "earlier": {id: row}}
     assert Bench(keyring).answer(RIGHT, **asked)["changed"] is False
@@ -206,6 +209,37 @@ def test_changed_compares_with_an_earlier_match(keyring: Keyring) -> None:
     ):
         assert Bench(keyring, record).answer(RIGHT, **asked)["changed"] is changed
     assert Bench(keyring).answer(WRONG, **asked) == {"usable": False, "match": False}
+
+
+@pytest.mark.parametrize(
+    ("disclosure", "tells_order", "told"),
+    [
+        (Disclosure.STATUS, False, {"anomaly": False, "by_order": False}),
+        (Disclosure.REASON, False, {"deceased": True, "by_order": False}),
+        (Disclosure.CLAIMS, False, {"deceased": True, "by_order": False}),
+        (Disclosure.REASON, True, {"deceased": True, "by_order": True}),
+    ],
+)
+def test_changed_tells_no_more_than_the_answer(
+    keyring: Keyring, disclosure: Disclosure, told: dict[str, bool], *, tells_order: bool
+) -> None:
+    """An anomaly that has become a hidden order has not changed, nor has a reason that is not disclosed."""
+    allowed = {"disclosure": disclosure, "tells_order": tells_order}
+    anomaly = Bench(keyring, replace(SITI, conditions=(Condition("anomaly"),)))
+    id, row = sealed(anomaly.ask(RIGHT, **allowed))
+    for reason, changed in told.items():
+        now = Bench(keyring, replace(SITI, conditions=(Condition(reason),)))
+        assert now.answer(RIGHT, previous=id, earlier={id: row}, **allowed)["changed"] is changed, reason
+
+
+def test_the_age_of_seventeen_is_reached_in_jakarta(keyring: Keyring) -> None:
+    """Biometrics are demanded from the midnight of Asia/Jakarta that begins the birthday, not seven hours off."""
+    young = replace(SITI, biometric=False, claims={**SITI.claims, "birth_date": "2009-11-24"})
+    right = {**RIGHT, "birth_date": "2009-11-24"}
+    for clock, status in (("2026-11-23T23:59:59+07:00", "active"), ("2026-11-24T00:00:00+07:00", "blocked")):
+        now = parse_rfc3339(clock)
+        fresh = {"7402": Watermark(now - HOUR, gap=False)}
+        assert Bench(keyring, young).answer(right, now=now, marks=fresh)["status"] == status
 
 
 @pytest.mark.parametrize(

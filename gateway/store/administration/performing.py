@@ -20,6 +20,7 @@ from gateway.errors import Cause, Refusal, Refused
 from gateway.keyring import SigningKey
 from gateway.keyring.keys import b64u
 from gateway.ledger.log.canonical import canonical
+from gateway.partners.present import Reach
 from gateway.policy.decide import Decider
 from gateway.sealing.sealer import Sealer
 from gateway.sealing.standing import partner_scope
@@ -164,8 +165,11 @@ class AdministrationOf:
         signer: SigningKey,
         audit_tools: AuditTools | None = None,
         words: Callable[[str], Mapping[str, Any]] = slug_alone,
+        reach: Reach = Reach(),  # noqa: B008  a value
     ) -> None:
         """`decider` gives the policies in force, whose purposes drafts are read with; `sealer` seals in a given store.
+
+        `reach` bounds what the networks of an agreement may admit.
 
         `signer` signs statements; without `audit_tools` nobody audits here. `words` tells what a cause means.
         """
@@ -178,6 +182,7 @@ class AdministrationOf:
         self._signer = signer
         self._audit_tools = audit_tools
         self._words = words
+        self._reach = reach
         # Apart, so that no long reading keeps an emergency suspension waiting.
         self._acting = ThreadPoolExecutor(1, thread_name_prefix="administration")
         self._reading = ThreadPoolExecutor(2, thread_name_prefix="administration-reader")
@@ -206,7 +211,9 @@ class AdministrationOf:
         with self._database.reading() as connection:
             decider = self._decider()
             purposes, tools = decider.policies.purposes, self._audit_tools
-            context = ReadContext(connection, self._clock.now(), purposes, decider, tools, self._words, replays=True)
+            context = ReadContext(
+                connection, self._clock.now(), purposes, decider, tools, self._words, self._reach, replays=True
+            )
             return show(context, view) if audited is None else audited(context, view)
 
     def _statement(self, view: View) -> Shown:
@@ -234,8 +241,10 @@ class AdministrationOf:
                 if submission.repeat is not None and was_done(connection, submission.repeat.key, now):
                     return self._again(SealsWithin(connection, now), submission, act)
                 decider = self._decider()
-                unit = UnitOfWork(connection, now, self._entropy, decider.policies.purposes, self._audit_tools)
-                context = ReadContext(connection, now, decider.policies.purposes, decider)
+                unit = UnitOfWork(
+                    connection, now, self._entropy, decider.policies.purposes, self._audit_tools, self._reach
+                )
+                context = ReadContext(connection, now, decider.policies.purposes, decider, reach=self._reach)
                 require_match(context, act)
                 result = ACTS[act.name](unit, act)
                 headers: list[tuple[str, str]] = [("Location", result.link)] if result.link else []

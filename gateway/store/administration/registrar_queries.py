@@ -16,7 +16,7 @@ from gateway.partners.approvals import person as same
 from gateway.partners.purposes import TIER_2
 from gateway.store.base.tables import agreement_versions, agreements, approvals, deliveries, drafts
 from gateway.store.commands.query import ReadContext, page
-from gateway.store.partners.agreements import owner_of, partner_entry, versions_of
+from gateway.store.partners.agreements import owner_of, partner_entry, present_of, versions_of
 
 
 def drafts_view(context: ReadContext, view: View) -> Shown:
@@ -41,14 +41,9 @@ def drafts_view(context: ReadContext, view: View) -> Shown:
             continue
         partner = partner_entry(connection, owner_of(connection, row.agreement))
         before = [one for one in versions_of(connection, row.agreement) if one.version < row.version]
-        found = lifecycle.examine(
-            json.loads(row.fields),
-            partner,
-            row.agreement,
-            row.version,
-            context.purposes,
-            lifecycle.newest_approved(before),
-        )
+        fields = json.loads(row.fields)
+        present = present_of(connection, context.now, fields, lifecycle.newest_approved(before), context.reach)
+        found = lifecycle.examine(fields, partner, row.agreement, row.version, context.purposes, present)
         approval = waiting.get((row.agreement, row.version))
         items.append({
             "id": f"{row.agreement}/{row.version:06d}", "agreement": row.agreement, "version": row.version,

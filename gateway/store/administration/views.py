@@ -38,7 +38,7 @@ from gateway.store.base.tables import (
 from gateway.store.commands.query import ReadContext, ViewedDocument, etag, number, page
 from gateway.store.commands.unit_of_work import STAFF
 from gateway.store.ledger.entries import read_head
-from gateway.store.partners.agreements import owner_of, partner_entry, standing_exemption, versions_of
+from gateway.store.partners.agreements import owner_of, partner_entry, present_of, standing_exemption, versions_of
 from gateway.store.partners.credentials import CONSOLE as METHOD
 from gateway.store.partners.credentials import expiries, keys_of, person_of
 from gateway.store.partners.money import entries_between, first_at
@@ -153,7 +153,8 @@ def _version(context: ReadContext, view: View) -> ViewedDocument:
         fields = {name: value for name, value in to_document(one).items() if name not in {"state", "digest", "version"}}
     else:
         fields = json.loads(row.fields)
-        found = lifecycle.examine(fields, partner, agreement, version, context.purposes, before)
+        present = present_of(context.connection, context.now, fields, before, context.reach)
+        found = lifecycle.examine(fields, partner, agreement, version, context.purposes, present)
         state, seen, agreed = row.state, row.digest, found.agreement
         missing, faults = list(found.missing), list(found.faults)
     document: dict[str, Any] = {

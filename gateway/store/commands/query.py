@@ -14,6 +14,7 @@ from gateway.administration.commands import View
 from gateway.clock import DAY, jakarta_midnight, parse_rfc3339
 from gateway.errors import Cause, Refused
 from gateway.partners.lifecycle import digest
+from gateway.partners.present import Reach
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.policy.decide import Decider
 from gateway.store.search.copy import AuditTools
@@ -36,6 +37,7 @@ class ReadContext:
     decider: Decider
     audit_tools: AuditTools | None = None
     words: Callable[[str], Mapping[str, Any]] = slug_alone  # of a cause, by its slug
+    reach: Reach = Reach()  # noqa: RUF009  a value
     replays: bool = False  # deciding the past again takes seconds: never under the sealing lock
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from gateway.clock import Entropy
 from gateway.ledger.log.entry import Kind
+from gateway.partners.present import Reach
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.store.search.copy import AuditTools
 
@@ -27,6 +28,7 @@ class UnitOfWork:
     entropy: Entropy
     purposes: PurposeCatalogue
     audit_tools: AuditTools | None = None
+    reach: Reach = Reach()  # noqa: RUF009  a value
 
 
 @dataclass(frozen=True, slots=True)

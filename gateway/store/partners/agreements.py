@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -21,6 +21,7 @@ from gateway.partners.approvals import Approval, Decision
 from gateway.partners.approvals import person as same
 from gateway.partners.lifecycle import Examined, digest
 from gateway.partners.particulars import CLASSES, EXEMPTIONS
+from gateway.partners.present import Present, Reach
 from gateway.partners.terms import PartnerEntry, from_document, to_document
 from gateway.store.base.engine import put_many
 from gateway.store.base.tables import accounts, agreement_versions, agreements, approvals, drafts, exemptions, partners
@@ -305,7 +306,24 @@ def draft(  # noqa: PLR0913  what a draft is made of
 def examined(unit: UnitOfWork, partner: PartnerEntry, agreement: str, version: int, fields: dict[str, Any]) -> Examined:
     """A draft's fields as they read now."""
     previous = lifecycle.newest_approved(versions_of(unit.connection, agreement))
-    return lifecycle.examine(fields, partner, agreement, version, unit.purposes, previous)
+    present = present_of(unit.connection, unit.now, fields, previous, unit.reach)
+    return lifecycle.examine(fields, partner, agreement, version, unit.purposes, present)
+
+
+def present_of(
+    connection: Connection, now: int, fields: Mapping[str, Any], previous: Agreement | None, reach: Reach
+) -> Present:
+    """What a draft with these fields is held against."""
+    return Present(jakarta_date(now), previous, classes(connection, fields.get("on_behalf_of")), reach)
+
+
+def classes(connection: Connection, named: object) -> dict[str, str]:
+    """The class of each registered institution among those that `named` lists."""
+    wanted = {each for each in named if isinstance(each, str)} - {STAFF} if isinstance(named, list) else set()
+    if not wanted:
+        return {}
+    rows = connection.execute(select(partners.c.id, partners.c.kind).where(partners.c.id.in_(sorted(wanted)[:1000])))
+    return {row.id: row.kind for row in rows}
 
 
 def _mirror(connection: Connection, agreement: str, version: int, sound: Agreement | None) -> None:

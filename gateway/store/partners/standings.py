@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from gateway.clock import Entropy
+from gateway.clock import Entropy, jakarta_date
 from gateway.errors import Cause, Refused
 from gateway.keyring.keys import b64u
 from gateway.ledger.log.canonical import digest
@@ -23,13 +23,15 @@ from gateway.oauth.mtls import SELF_SIGNED, certificate, parse_name, registered_
 from gateway.partners import lifecycle
 from gateway.partners.agreement import Agreement, AgreementState, Partner
 from gateway.partners.approvals import require_other_person
+from gateway.partners.in_force import governing
+from gateway.partners.present import Present, Reach, objections, principals_of
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import TermRow, from_document
 from gateway.sealing.standing import HOUSE, Standing, partner_scope
 from gateway.store.base.engine import Database, put_many
 from gateway.store.base.tables import agreement_versions, clients, drafts, epochs, exemptions, partners
 from gateway.store.commands.unit_of_work import PARTNER_SCOPES, STAFF, CommandResult, UnitOfWork
-from gateway.store.partners.agreements import change, open_account, put_version, versions_of
+from gateway.store.partners.agreements import change, classes, open_account, put_version, versions_of
 from gateway.store.partners.clients import read_validity
 from gateway.store.partners.credentials import enrol, expiries, person_of
 from gateway.store.sealing.history import RecordedChange, bump, write_history
@@ -39,21 +41,35 @@ __all__ = ["STAFF", "Imported", "PartnersOf"]
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of one row of an agreements file: its agreement, version, digest, and created | changed | unchanged."""
+    """What became, or would become, of one row of an agreements file: created | changed | unchanged.
+
+    `governs` is the version that governs now that it is done: another one where the row's own term has not begun.
+    """
 
     agreement: str
     partner: str
     version: int
     digest: str
     outcome: str
+    governs: int
+
+
+class UnfitRowsError(ValueError):
+    """Rows that read well, and cannot be taken as things are; `faults` has one text for each reason."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
 
 
 class PartnersOf:
     """Partners in one database."""
 
-    def __init__(self, database: Database, entropy: Entropy) -> None:
+    def __init__(self, database: Database, entropy: Entropy, reach: Reach = Reach()) -> None:  # noqa: B008  a value
+        """`reach` bounds what the networks of an agreement may admit."""
         self._database = database
         self._entropy = entropy
+        self._reach = reach
 
     def standing(self, connection: Connection, client_id: str) -> Standing | None:
         """What stands behind a client, in one snapshot with its epochs."""
@@ -76,7 +92,7 @@ class PartnersOf:
             certificates={certificate(der).thumbprint: parse_key(jwk).kid for jwk, der in _certificates(jwks)},
         )
         partner = self.partner(connection, row.partner)
-        named = {name for one in partner.agreements for name in _named(one)}
+        named = {name for one in partner.agreements for name in principals_of(one)}
         principals = {
             name: self.partner(connection, name)
             for name in connection.execute(select(partners.c.id).where(partners.c.id.in_(named))).scalars()
@@ -121,28 +137,74 @@ class PartnersOf:
     ) -> list[Imported]:
         """Bring sound rows in force, in one transaction. `balances` are opening balances in rupiah by agreement.
 
-        Raises Refused(SAME_PERSON) unless two persons vouch for it: whatever widens access needs two.
+        Raises Refused(SAME_PERSON) unless two persons vouch for it: whatever widens access needs two; UnfitRowsError.
         """
         _two_persons(proposer, approver)
         with self._database.sealing() as (connection, now):
+            done = self._plan(connection, rows, now)
             changes: list[RecordedChange] = []
-            done = [self._take(connection, now, row, f"{proposer}+{approver}", changes, balances or {}) for row in rows]
+            for row, plan in zip(rows, done, strict=True):
+                self._take(connection, now, row, plan, f"{proposer}+{approver}", changes, balances or {})
             write_history(connection, changes, now, self._entropy)
         return done
+
+    def plan(self, rows: Sequence[TermRow], now: int) -> list[Imported]:
+        """What would become of sound rows at the instant `now`. Raises UnfitRowsError."""
+        with self._database.reading() as connection:
+            return self._plan(connection, rows, now)
+
+    def _plan(self, connection: Connection, rows: Sequence[TermRow], now: int) -> list[Imported]:
+        """What each row becomes, in order: a later row of one agreement follows the version that an earlier one makes."""
+        own = {row.partner.id: row.partner.kind for row in rows if row.partner}
+        versions: dict[str, list[Agreement]] = {}
+        done: list[Imported] = []
+        faults: list[str] = []
+        for row in rows:
+            agreement = row.agreement
+            if row.partner is None or agreement is None:
+                msg = "only rows without faults can be taken"
+                raise ValueError(msg)
+            every = versions.setdefault(agreement.id, versions_of(connection, agreement.id))
+            held = [one for one in every if one.state not in lifecycle.UNSETTLED]
+            outcome, version = "unchanged", held[-1].version if held else 0
+            label = f"row {row.index} `{agreement.id}`: "
+            if held and held[-1].partner != agreement.partner:
+                faults.append(f"{label}id: the agreement belongs to another partner")
+            elif not held or held[-1].digest != agreement.digest:
+                outcome, version = "changed" if held else "created", self._next(connection, every, row)
+                if row.numbered and agreement.version != version:
+                    faults.append(f"{label}version: the next one is {version}; leave it out to take that")
+                known = classes(connection, agreement.fields.get("on_behalf_of")) | own
+                present = Present(jakarta_date(now), lifecycle.newest_approved(every), known, self._reach)
+                faults += [label + fault for fault in objections(agreement, present).faults]
+                every.append(replace(agreement, version=version, state=AgreementState.IN_FORCE))
+            governs = next(one.version for one in governing(tuple(every), now) if one.id == agreement.id)
+            done.append(Imported(agreement.id, row.partner.id, version, agreement.digest, outcome, governs))
+        if faults:
+            raise UnfitRowsError(faults)
+        return done
+
+    @staticmethod
+    def _next(connection: Connection, every: Sequence[Agreement], row: TermRow) -> int:
+        """The number of a new version: after every one and every draft; the first may have any."""
+        assert row.agreement is not None  # noqa: S101  for the type checker: the caller has looked
+        drafted = connection.execute(select(drafts.c.version).where(drafts.c.agreement == row.agreement.id)).scalars()
+        taken = [*(one.version for one in every), *drafted]
+        return max(taken) + 1 if taken else row.agreement.version
 
     def _take(  # noqa: PLR0913  what an import is made of
         self,
         connection: Connection,
         now: int,
         row: TermRow,
+        plan: Imported,
         actor: str,
         changes: list[RecordedChange],
         balances: Mapping[str, int],
-    ) -> Imported:
+    ) -> None:
         entry, agreement = row.partner, row.agreement
-        if entry is None or agreement is None:
-            msg = "only rows without faults can be taken"
-            raise ValueError(msg)
+        assert entry is not None  # noqa: S101  for the type checker: planned rows have both
+        assert agreement is not None  # noqa: S101
         before = len(changes)
         held = connection.execute(select(partners).where(partners.c.id == entry.id)).one_or_none()
         if held is None or (held.name, held.kind) != (entry.name, entry.kind):
@@ -157,14 +219,17 @@ class PartnersOf:
             given = (entry.id, str(entry.exemption["ground"]), str(entry.exemption["proof"]), 0)
             put_many(connection, exemptions, [given], ("ground", "proof", "ends"))
         self._take_clients(connection, row, actor, changes)
-        outcome, version = self._take_version(connection, agreement, actor, changes)
+        if plan.outcome != "unchanged":
+            settled = lifecycle.newest_approved(versions_of(connection, agreement.id))
+            put_version(connection, replace(agreement, version=plan.version, state=AgreementState.IN_FORCE))
+            digests = {"before": settled.digest if settled else "", "after": plan.digest, "version": plan.version}
+            changes.append(RecordedChange(Kind.AGREEMENT, actor, digests, agreement.id))
         opening = balances.get(agreement.id, 0)
         if open_account(connection, agreement.id, entry.id, now, opening) and opening:
             opened = {"change": "open_balance", "partner": entry.id, "before": 0, "after": opening}
             changes.append(RecordedChange(Kind.MONEY, actor, opened, agreement.id))
         if len(changes) > before:
             bump(connection, partner_scope(entry.id))
-        return Imported(agreement.id, entry.id, version, agreement.digest, outcome)
 
     @staticmethod
     def _take_clients(connection: Connection, row: TermRow, actor: str, changes: list[RecordedChange]) -> None:
@@ -187,26 +252,6 @@ class PartnersOf:
             )
             digests = {"before": _digest(json.dumps(before)) if held else "", "after": _digest(json.dumps(known))}
             changes.append(RecordedChange(Kind.CLIENT, actor, {"client": client.client_id, **digests}))
-
-    @staticmethod
-    def _take_version(
-        connection: Connection, agreement: Agreement, actor: str, changes: list[RecordedChange]
-    ) -> tuple[str, int]:
-        every = versions_of(connection, agreement.id)
-        held = [one for one in every if one.state not in lifecycle.UNSETTLED]
-        if held and held[-1].partner != agreement.partner:
-            msg = f"agreement {agreement.id} belongs to another partner"
-            raise ValueError(msg)
-        if held and held[-1].digest == agreement.digest:
-            return "unchanged", held[-1].version
-        drafted = connection.execute(select(drafts.c.version).where(drafts.c.agreement == agreement.id)).scalars()
-        taken = [*(one.version for one in every), *drafted]
-        version = max(taken) + 1 if taken else agreement.version
-        new = replace(agreement, version=version, state=AgreementState.IN_FORCE)
-        put_version(connection, new)
-        digests = {"before": held[-1].digest if held else "", "after": new.digest, "version": version}
-        changes.append(RecordedChange(Kind.AGREEMENT, actor, digests, agreement.id))
-        return "changed" if held else "created", version
 
     def enrol(self, client_id: str, name: str, scopes: Sequence[str], jwk: Mapping[str, Any], *, actor: str) -> None:
         """Register the client of one member of staff; every credential belongs to one person. Nothing when it is known."""
@@ -263,12 +308,6 @@ def _two_persons(proposer: str, approver: str) -> None:
 def _certificates(jwks: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], bytes]]:
     """The JWKs that hold a certificate, each with its DER."""
     return [(jwk, der) for jwk in jwks if (der := registered_certificate(jwk)) is not None]
-
-
-def _named(agreement: Agreement) -> list[str]:
-    """Whom an intermediary may ask for under this version."""
-    named = agreement.fields.get("on_behalf_of")
-    return [str(name) for name in named] if isinstance(named, list) else []
 
 
 def _digest(text: str) -> str:
