@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.clock import SECOND
 from gateway.errors import GatewayError
+from gateway.keyring.keys import b64u_decode
 from gateway.oauth.client import Client
 from gateway.oauth.dpop import Proof, proof_id
 from gateway.oauth.jose import JoseFault, Jws, PublicKey, take_apart
@@ -34,6 +35,14 @@ class AssertionClaims(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(AssertionClaims).decode
+_decode_any = msgspec.json.Decoder(dict[str, Any]).decode
+_TEXT, _NUMBER = (str,), (int, float)
+_NEEDED = {
+    "iss": (_TEXT, "the client_id"),
+    "sub": (_TEXT, "the client_id"),
+    "jti": (_TEXT, "a text, new for every request"),
+    "exp": (_NUMBER, "a number, at most 5 minutes ahead"),
+}
 
 
 class AssertionFault(GatewayError):
@@ -44,22 +53,37 @@ class UnprovenFault(AssertionFault):
     """No key of the client is known to have made it. The text tells what is registered: for the operator alone."""
 
 
-def parse(assertion: str) -> tuple[Jws, AssertionClaims]:
-    """What an assertion says, before anything is verified. Raises AssertionFault, whose text depends on no client."""
+def parse(assertion: str, issuer: str, now: int) -> tuple[Jws, AssertionClaims]:
+    """What an assertion says, before anything is verified, when its form, audience and times are right.
+
+    Raises AssertionFault, whose text names every fault at once and depends on no client.
+    """
+    faults, jws = [], None
     try:
         jws, _ = take_apart(assertion)
         if jws.header.get("typ") not in _TYPES:
-            msg = "typ must be absent, JWT or client-authentication+jwt"
-            raise AssertionFault(msg)
-        return jws, _decode(jws.payload)
+            faults.append("typ must be absent, JWT or client-authentication+jwt")
     except JoseFault as fault:
+        faults.append(str(fault))
+    try:
+        payload = b64u_decode(assertion.split(".")[1]) if jws is None else jws.payload
+        faults += _faults(_decode_any(payload), issuer, now)
+        if not faults and jws is not None:
+            return jws, _decode(jws.payload)
+    except (msgspec.MsgspecError, ValueError, IndexError, RecursionError):
+        faults = faults or ["the assertion's payload is no JSON object"]
+    raise AssertionFault("; ".join(faults))
+
+
+def subject(assertion: str) -> str:
+    """The client that an assertion claims to be from, whatever else is wrong with it. Raises AssertionFault."""
+    try:
+        return _decode(take_apart(assertion)[0].payload).sub
+    except (JoseFault, msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
         raise AssertionFault(str(fault)) from fault
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
-        msg = "the assertion needs iss, sub, jti (text), aud and exp (number)"
-        raise AssertionFault(msg) from fault
 
 
-def verify(jws: Jws, claims: AssertionClaims, client: Client | None, issuer: str, now: int) -> Proof:
+def verify(jws: Jws, claims: AssertionClaims, client: Client | None) -> Proof:
     """The key that made an assertion, and the single use that it stands for. Raises UnprovenFault, AssertionFault."""
     if client is None:
         msg = "there is no such client"
@@ -76,13 +100,6 @@ def verify(jws: Jws, claims: AssertionClaims, client: Client | None, issuer: str
     if claims.iss != client.client_id or claims.sub != client.client_id:
         msg = "iss and sub must both be the client_id"
         raise AssertionFault(msg)
-    if claims.aud != issuer or not isinstance(claims.aud, str):
-        msg = "aud must be the issuer, as a string and nothing else"
-        raise AssertionFault(msg)
-    if not claims.jti or len(claims.jti) > 256:  # noqa: PLR2004  a bound for what anyone may send
-        msg = "jti must have 1 to 256 characters"
-        raise AssertionFault(msg)
-    _check_times(claims, now)
     used = proof_id(client.client_id, claims.jti, int(claims.exp * SECOND) + 2 * LATE, "assertion")
     return Proof(key.thumbprint, used)
 
@@ -98,18 +115,34 @@ def _verify_with_any(jws: Jws, candidates: Sequence[PublicKey]) -> PublicKey:
     return last
 
 
-def _check_times(claims: AssertionClaims, now: int) -> None:
-    expires = claims.exp * SECOND
+def _faults(claims: Mapping[str, Any], issuer: str, now: int) -> list[str]:
+    """Everything that is wrong with an assertion's claims, whoever it is from."""
+    missing = [f"{name} ({form})" for name, (types, form) in _NEEDED.items() if type(claims.get(name)) not in types]
+    faults = [f"the assertion lacks {', '.join(missing)}"] if missing else []
+    if "aud" in claims and (claims["aud"] != issuer or not isinstance(claims["aud"], str)):
+        faults.append(f"aud must be the issuer, as a string and nothing else: {issuer}")
+    elif "aud" not in claims:
+        faults.append(f"aud is missing: the issuer, as a string and nothing else: {issuer}")
+    if claims.get("iss") != claims.get("sub"):
+        faults.append("iss and sub must both be the client_id")
+    jti = claims.get("jti")
+    if isinstance(jti, str) and not 1 <= len(jti) <= 256:  # noqa: PLR2004  a bound for what anyone may send
+        faults.append("jti must have 1 to 256 characters")
+    return faults + _time_faults(claims, now)
+
+
+def _time_faults(claims: Mapping[str, Any], now: int) -> list[str]:
+    faults = []
+    given = {name: claims[name] * SECOND for name in ("exp", "iat", "nbf") if type(claims.get(name)) in (int, float)}
+    wrong = [name for name in ("iat", "nbf") if claims.get(name) is not None and name not in given]
+    faults += [f"{name} must be a number" for name in wrong]
+    ahead = [name for name in ("iat", "nbf") if given.get(name, now) > now + AHEAD]
+    faults += [f"{name} is more than 60 seconds ahead of the gateway's time" for name in ahead]
+    expires = given.get("exp")
+    if expires is None:
+        return faults
     if expires <= now - LATE:
-        msg = "the assertion has expired"
-        raise AssertionFault(msg)
-    for name, value in (("iat", claims.iat), ("nbf", claims.nbf)):
-        if value is not None and value * SECOND > now + AHEAD:
-            msg = f"{name} is more than 60 seconds ahead of the gateway's time"
-            raise AssertionFault(msg)
-    if (
-        expires - (claims.iat * SECOND if claims.iat is not None else now) > LIFETIME
-        or expires > now + LIFETIME + AHEAD
-    ):
-        msg = "the assertion lives longer than 5 minutes"
-        raise AssertionFault(msg)
+        faults.append("the assertion has expired")
+    if expires - given.get("iat", now) > LIFETIME or expires > now + LIFETIME + AHEAD:
+        faults.append("the assertion lives longer than 5 minutes")
+    return faults

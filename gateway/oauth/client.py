@@ -42,6 +42,7 @@ class Client:
     sender_constraint: str = "dpop"  # dpop | mtls
     name: CertificateName | None = None
     certificates: Mapping[str, str] = field(default_factory=dict)
+    suspended: bool = False  # then whoever proves to be it is told so, and gets nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ _details = msgspec.json.Decoder(list[Details])
 _ASSERTION = frozenset({"client_assertion", "client_assertion_type"})
 # One text for every cause until a key or a certificate is proven, so that nobody learns who is registered or suspended.
 _UNPROVEN = "no such client, or it is suspended, or none of its keys (kid, alg) made this assertion"
+_SUSPENDED = "this client is suspended: ask the gateway's administration, and name the agreement"
 _NOT_ITS_OWN = (
     "no such client, or this certificate is not its own: it must be the registered one (self_signed_tls_client_auth), or "
     "bear exactly the registered name and come from an authority of this gateway (tls_client_auth), and be in its term"
@@ -88,6 +89,13 @@ class _Registered(ClientMixin):  # type: ignore[misc]  # authlib is untyped
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == "client_credentials"
+
+
+def _admitted(client: Client) -> _Registered:
+    """A client that has proven itself. Raises InvalidClientError when it is suspended, which it is told now."""
+    if client.suspended:
+        raise InvalidClientError(description=_SUSPENDED)
+    return _Registered(client)
 
 
 class ClientRequest(OAuth2Request):  # type: ignore[misc]
@@ -174,7 +182,7 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
     def claimed_client(form: Mapping[str, str]) -> str:
         """The client that a request claims to be from, unverified; empty when it claims none that could be."""
         try:
-            return assertion.parse(form.get("client_assertion", ""))[1].sub
+            return assertion.subject(form.get("client_assertion", ""))
         except assertion.AssertionFault:
             return form.get("client_id", "")
 
@@ -214,19 +222,19 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
                 "or client_id with a TLS client certificate"
             )
         try:
-            jws, claims = assertion.parse(form["client_assertion"])
+            jws, claims = assertion.parse(form["client_assertion"], self._issuer, self._clock.now())
             if form.get("client_id", claims.sub) != claims.sub:
                 raise InvalidClientError(description="client_id is not the subject of the assertion")
-            proof = assertion.verify(jws, claims, request.registered, self._issuer, self._clock.now())
+            proof = assertion.verify(jws, claims, request.registered)
         except assertion.UnprovenFault as fault:
             request.reason = str(fault)
             raise InvalidClientError(description=_UNPROVEN) from fault
         except assertion.AssertionFault as fault:
             raise InvalidClientError(description=str(fault)) from fault
         assert request.registered is not None  # noqa: S101  for the type checker: nobody makes no assertion
+        registered = _admitted(request.registered)
         request.proofs.append(proof.id)
         request.key = proof.thumbprint
-        registered = _Registered(request.registered)
         request.client = registered
         return registered
 
@@ -255,8 +263,8 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
         kid = client.certificates.get(certificate.thumbprint, "")
         if client.expiries.get(kid, now + 1) <= now:
             raise InvalidClientError(description=_NOT_ITS_OWN)
+        registered = _admitted(client)
         request.key = client.keys[kid].thumbprint if kid else ""
-        registered = _Registered(client)
         request.client = registered
         return registered
 

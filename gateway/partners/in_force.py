@@ -145,7 +145,8 @@ def _why_not(standing: tuple[Agreement, ...], purpose: str, at: int) -> Refused:
         # In force, but this purpose of it was suspended by itself.
         return _refused(AgreementState.SUSPENDED.value, [_CONTACT], purpose=purpose)
     if not having and any(state is AgreementState.IN_FORCE for state, _ in states):
-        return Refused(Cause.PURPOSE_NOT_AGREED, purpose=purpose)
+        agreed = {name for state, each in states if state is AgreementState.IN_FORCE for name in each.purposes}
+        return Refused(Cause.PURPOSE_NOT_AGREED, purpose=purpose, agreed=sorted(agreed))
     for state in _TELLING:
         for found, agreement in having or states:
             if found is state:

@@ -41,11 +41,14 @@ STRICT_ATTEMPTS = 3
 _SLUG = r"[a-z][a-z0-9_]{0,63}"
 
 
-def refuse_forbidden(claims: Iterable[str]) -> None:
-    """Raise Refused(CLAIM_NOT_AGREED) when an element of tier 3 is among `claims`, whatever any file allows."""
+def refuse_forbidden(claims: Iterable[str], agreed: Iterable[str] = ()) -> None:
+    """Raise Refused(CLAIM_NOT_AGREED) when an element of tier 3 is among `claims`, whatever any file allows.
+
+    `agreed` is what may be compared, for the caller to be told.
+    """
     named = FORBIDDEN.intersection(claims)
     if named:
-        raise Refused(Cause.CLAIM_NOT_AGREED, claims=sorted(named))
+        raise Refused(Cause.CLAIM_NOT_AGREED, claims=sorted(named), agreed=sorted({*agreed} - FORBIDDEN))
 
 
 def read_claims(table: FieldReader, key: str, claims: tuple[str, ...]) -> tuple[str, ...]:

@@ -62,8 +62,13 @@ def decide(policies: Policies, terms: PurposeTerms, inputs: Inputs) -> Permit:
 
     `seen_address` of ADDRESS_NOT_ALLOWED is the caller's to add: an address is no input of a decision.
     """
-    refuse_forbidden(inputs.claims)
+    refuse_forbidden(inputs.claims, bounds(terms, inputs))
     return settle(policies, terms, inputs, judge(policies, terms, inputs))
+
+
+def bounds(terms: PurposeTerms, inputs: Inputs) -> frozenset[str]:
+    """The claims that may be asked for: those agreed, as far as the token goes."""
+    return terms.claims if inputs.token_claims is None else terms.claims & inputs.token_claims
 
 
 def settle(policies: Policies, terms: PurposeTerms, inputs: Inputs, judgement: Judgement) -> Permit:
@@ -91,10 +96,13 @@ def _refused(policies: Policies, terms: PurposeTerms, inputs: Inputs, judgement:
         return Refused(Cause.REFUSED_BY_POLICY, policy=DEFAULT_DENY)
     facts: dict[str, object] = {}
     if cause is Cause.PURPOSE_NOT_AGREED:
+        purposes = inputs.agreement.agreement.purposes.keys()
         facts["purpose"] = inputs.purpose
+        facts["agreed"] = sorted(purposes if inputs.token_purposes is None else purposes & inputs.token_purposes)
     elif cause is Cause.CLAIM_NOT_AGREED:
-        bounds = terms.claims if inputs.token_claims is None else terms.claims & inputs.token_claims
-        facts["claims"] = sorted(inputs.claims - bounds)
+        within = bounds(terms, inputs)
+        facts["claims"] = sorted(inputs.claims - within)
+        facts["agreed"] = sorted(within)
     elif cause is Cause.CLAIMS_MISSING:
         facts["claims"] = sorted(set(terms.decide) - inputs.claims)
     elif cause is Cause.CONTEXT_MISSING:

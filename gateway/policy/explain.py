@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.errors import Cause, Refusal, Refused
 from gateway.partners.agreement import PurposeTerms
 from gateway.partners.purposes import refuse_forbidden
-from gateway.policy.decide import Permit, judge, settle
+from gateway.policy.decide import Permit, bounds, judge, settle
 from gateway.policy.inputs import Inputs
 from gateway.policy.policies import Policies
 from gateway.policy.rules import DEFAULT_DENY, TIER_3, Rule
@@ -54,7 +54,7 @@ class Explanation:
 def explain(policies: Policies, terms: PurposeTerms, inputs: Inputs) -> Explanation:
     """What `decide` would say of these inputs, and why. Never raises Refused."""
     try:
-        refuse_forbidden(inputs.claims)
+        refuse_forbidden(inputs.claims, bounds(terms, inputs))
     except Refused as refused:
         return Explanation(None, refused.refusal, (IN_CODE[TIER_3],), (), policies.digest)
     judgement = judge(policies, terms, inputs)

@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+from authlib.integrations.base_client import OAuthError
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from contract import MATCHED_BY_CLAIMS, answered
-from joserfc.jwk import import_key
+from joserfc.jwk import RSAKey, import_key
 from partner import Partner
 
 with warnings.catch_warnings():
@@ -30,6 +31,22 @@ class _ProofOnCalls(httpx.Auth):
         proof = self._partner.proof(request.method, request.url.path, self._token)
         request.headers.update({"Authorization": f"DPoP {self._token}", "DPoP": proof})
         yield request
+
+
+def test_a_client_of_authlib_as_it_comes_is_told_what_to_change(gateway) -> None:
+    """It signs for an hour and for the token endpoint, with RS256: one answer names all three, whoever it is from."""
+    key = RSAKey.generate_key(2048, {"kid": "bank-1"})
+    endpoint = f"{gateway.issuer}/oauth2/token"
+    told = set()
+    for client_id in ("bank", "nobody-9"):
+        with OAuth2Client(
+            client_id, key, token_endpoint_auth_method=PrivateKeyJWT(endpoint), trust_env=False
+        ) as session:
+            with pytest.raises(OAuthError) as refused:
+                session.fetch_token(endpoint, grant_type="client_credentials")
+            told.add(refused.value.description)
+    (text,) = told
+    assert all(word in text for word in ("alg must be one of", "aud must be the issuer", gateway.issuer, "5 minutes"))
 
 
 @pytest.mark.parametrize("language", ["id", "en"])

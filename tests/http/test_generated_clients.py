@@ -14,7 +14,7 @@ import httpx
 import pytest
 from partner import Partner
 
-from gateway.web import openapi
+from gateway.web.openapi import document as openapi
 
 HERE = Path(__file__).parent / "generated"
 

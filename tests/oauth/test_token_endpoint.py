@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,6 +112,7 @@ def test_every_rule_has_its_error(fields: dict[str, Any], error: str) -> None:
 
 
 THIEF = Holder("EC", "thief")
+SUSPENDED = replace(CLIENT, suspended=True)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +134,18 @@ THIEF = Holder("EC", "thief")
 )
 def test_nobody_learns_who_is_registered_or_suspended(fields: dict[str, Any]) -> None:
     """Without a key of the client every word of the refusal is the same, whether there is such a client or not."""
-    known, unknown = ask(**fields), ask(client=None, **fields)
-    assert (known.status, known.body) == (unknown.status, unknown.body)
+    known, unknown, suspended = ask(**fields), ask(client=None, **fields), ask(client=SUSPENDED, **fields)
+    assert (known.status, known.body) == (unknown.status, unknown.body) == (suspended.status, suspended.body)
     assert refused(known) == "invalid_client"
+
+
+def test_a_suspended_client_is_told_so_once_its_key_has_signed() -> None:
+    """It gets no token, and its assertion is not used up."""
+    told = ask(client=SUSPENDED)
+    assert refused(told) == "invalid_client"
+    assert "suspended" in told.body["error_description"]
+    assert told.proofs == ()
+    assert told.body != ask(client=SUSPENDED, client_assertion=THIEF.assertion("bank-1")).body
 
 
 @pytest.mark.parametrize("dpop", [[], ["x"], proof() * 2, [DPOP.proof()], [DPOP.proof(htu=BASE + PATH, htm="GET")]])

@@ -100,7 +100,7 @@ def test_suspended_partner_is_refused(agreement: Agreement) -> None:
 def test_purpose_that_no_agreement_has_is_not_agreed(agreement: Agreement) -> None:
     """With an agreement in force a purpose outside it is refused as such; without one, as not in force."""
     found = refusal(partner(agreement), agreement.starts, OTHER)
-    assert found == Refusal(Cause.PURPOSE_NOT_AGREED, {"purpose": OTHER})
+    assert found == Refusal(Cause.PURPOSE_NOT_AGREED, {"purpose": OTHER, "agreed": sorted(agreement.purposes)})
     assert refusal(partner(agreement), agreement.ends, OTHER) == not_in_force("expired", "renew_agreement")
 
 

@@ -49,8 +49,9 @@ def test_shipped_purposes_are_complete(catalogue: PurposeCatalogue) -> None:
 def test_forbidden_claim_is_refused_in_code(claim: str) -> None:
     """An element of tier 3 is refused by name, among whatever else is asked; everything else passes."""
     with pytest.raises(Refused) as caught:
-        refuse_forbidden(["name", claim])
-    assert caught.value.refusal == Refusal(Cause.CLAIM_NOT_AGREED, {"claims": [claim]})
+        refuse_forbidden(["name", claim], ["sex", "name", claim])
+    told = {"claims": [claim], "agreed": ["name", "sex"]}
+    assert caught.value.refusal == Refusal(Cause.CLAIM_NOT_AGREED, told)
     refuse_forbidden(CLAIMS)
 
 

@@ -58,35 +58,38 @@ def test_certificate_outside_the_agreement_is_refused(policies: Policies, terms:
 def test_purpose_other_than_that_of_the_terms_is_refused(policies: Policies, terms: PurposeTerms, inputs: Make) -> None:
     """A purpose that the terms are not about is refused."""
     found = refusal(policies, terms, inputs(purpose="vaccination"))
-    assert found == Refusal(Cause.PURPOSE_NOT_AGREED, {"purpose": "vaccination"})
+    agreed = sorted(inputs().agreement.agreement.purposes)
+    assert found == Refusal(Cause.PURPOSE_NOT_AGREED, {"purpose": "vaccination", "agreed": agreed})
 
 
 def test_purpose_outside_the_token_is_refused(policies: Policies, terms: PurposeTerms, inputs: Make) -> None:
     """A token that was asked for other purposes bounds the call; one that names this purpose lets it through."""
     found = refusal(policies, terms, inputs(token_purposes=frozenset({"credit_application"})))
-    assert found == Refusal(Cause.PURPOSE_NOT_AGREED, {"purpose": "account_opening"})
-    assert refusal(policies, terms, inputs(token_purposes=frozenset())).cause is Cause.PURPOSE_NOT_AGREED
+    assert found.cause is Cause.PURPOSE_NOT_AGREED
+    assert found.facts["agreed"] == sorted({"credit_application"} & inputs().agreement.agreement.purposes.keys())
+    assert refusal(policies, terms, inputs(token_purposes=frozenset())).facts["agreed"] == []
     assert decide(policies, terms, inputs(token_purposes=frozenset({"account_opening", "vaccination"})))
 
 
 def test_claim_outside_the_agreement_is_refused(policies: Policies, terms: PurposeTerms, inputs: Make) -> None:
     """A claim that was not agreed is refused and named; one that may inform is permitted."""
     found = refusal(policies, terms, inputs(claims=NAMES | {"rw", "address", "mother_name"}))
-    assert found == Refusal(Cause.CLAIM_NOT_AGREED, {"claims": ["address", "rw"]})
+    agreed = sorted(terms.claims)
+    assert found == Refusal(Cause.CLAIM_NOT_AGREED, {"claims": ["address", "rw"], "agreed": agreed})
     assert decide(policies, terms, inputs(claims=NAMES | {"mother_name"}))
 
 
 def test_claim_outside_the_token_is_refused(policies: Policies, terms: PurposeTerms, inputs: Make) -> None:
     """A token that was asked for some claims bounds the call to them, however much was agreed."""
     found = refusal(policies, terms, inputs(claims=NAMES | {"mother_name"}, token_claims=NAMES))
-    assert found == Refusal(Cause.CLAIM_NOT_AGREED, {"claims": ["mother_name"]})
+    assert found == Refusal(Cause.CLAIM_NOT_AGREED, {"claims": ["mother_name"], "agreed": sorted(NAMES)})
     assert decide(policies, terms, inputs(token_claims=NAMES))
 
 
 def test_token_does_not_widen_the_agreement(policies: Policies, terms: PurposeTerms, inputs: Make) -> None:
     """A claim that the token names is still refused when it was not agreed."""
     found = refusal(policies, terms, inputs(claims=NAMES | {"sex"}, token_claims=NAMES | {"sex"}))
-    assert found == Refusal(Cause.CLAIM_NOT_AGREED, {"claims": ["sex"]})
+    assert found == Refusal(Cause.CLAIM_NOT_AGREED, {"claims": ["sex"], "agreed": sorted(NAMES)})
 
 
 def test_missing_deciding_claim_is_refused(policies: Policies, terms: PurposeTerms, inputs: Make) -> None:
@@ -197,7 +200,8 @@ def test_tier_3_is_refused_whatever_a_policy_permits(
     lawless = replace(terms, inform=(claim,))
     asked = inputs(claims=NAMES | {claim}, token_claims=NAMES | {claim})
     assert decide(permissive, lawless, inputs(claims=NAMES | {"address"}))
-    assert refusal(permissive, lawless, asked) == Refusal(Cause.CLAIM_NOT_AGREED, {"claims": [claim]})
+    told = {"claims": [claim], "agreed": sorted(NAMES)}
+    assert refusal(permissive, lawless, asked) == Refusal(Cause.CLAIM_NOT_AGREED, told)
     with pytest.raises(Refused):
         Decider(permissive).decide(lawless, asked)
 

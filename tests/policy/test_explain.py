@@ -47,7 +47,7 @@ def test_refusal_in_code_is_explained(policies: Policies, terms: PurposeTerms, i
     """An element of tier 3 is explained by the rule that stands in the program."""
     found = explain(policies, terms, inputs(claims=frozenset({"religion"})))
     assert found.refusal is not None
-    assert found.refusal.facts == {"claims": ["religion"]}
+    assert found.refusal.facts == {"claims": ["religion"], "agreed": sorted(terms.claims)}
     assert [rule.id for rule in found.rules] == ["tier-3"]
 
 

@@ -18,6 +18,7 @@ from gateway.partners import in_force
 from gateway.partners.agreement import AgreementState
 from gateway.register.reasons import REASONS, reason_document
 from gateway.web.http import problems
+from gateway.web.http.expected import corrections
 from gateway.web.http.problems import LANGUAGES, PROBLEMS, STANDARD, Problems, page, page_html, reason_page_html
 
 ROOT = Path(__file__).parent.parent.parent
@@ -123,6 +124,7 @@ def test_a_document_has_exactly_the_standard_members_and_the_facts(cause: Cause,
         "retryable": PROBLEMS[cause].retryable,
         "billed": False,
         **facts,
+        **corrections(facts, language),
     }
     assert re.fullmatch(r"[^{}\[\]]+[^ ;:,]\.", detail)
     assert not re.search(r"  | [;:,.]", detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -95,6 +95,7 @@ class OAuthCall(ABC):
             _log.exception("a call of the authorization server failed", route=self.path)
             reply = _AGAIN
             extra.append((b"retry-after", b"1"))
+        reply = _explained(reply, components.issuer)
         error = str(reply.body.get("error", ""))
         if error == "use_dpop_nonce" or (reply.status == _OK and components.proofs.nonce_required):
             extra.append((b"dpop-nonce", components.proofs.nonce().encode()))
@@ -184,8 +185,16 @@ class TokenCall(OAuthCall):
 
 
 def client_of(standing: Standing | None) -> Client | None:
-    """The client that may authenticate: none that is suspended."""
-    return None if standing is None or standing.validity.suspended else standing.client
+    """The client that may authenticate, marked when it is suspended; None when there is none."""
+    if standing is None:
+        return None
+    return replace(standing.client, suspended=True) if standing.validity.suspended else standing.client
+
+
+def _explained(reply: TokenReply, issuer: str) -> TokenReply:
+    """An error with the address of its explanation (RFC 6749 §5.2)."""
+    error = reply.body.get("error")
+    return replace(reply, body={**reply.body, "error_uri": f"{issuer}/docs#{error}"}) if error else reply
 
 
 def _used_before(sealed: Sealed) -> Mapping[str, str]:

@@ -22,6 +22,7 @@ from typing import Any
 
 from gateway.clock import JAKARTA
 from gateway.errors import Cause, Facts, Refusal
+from gateway.web.http.expected import DERIVED, corrections
 
 LANGUAGES = ("id", "en")
 STANDARD = frozenset(
@@ -102,7 +103,7 @@ def _parse_problem(cause: Cause, row: Mapping[str, Any]) -> Problem:
     )
     for text in detail.values():
         named = {part[1] for part in _parts(text) if not isinstance(part, str)}
-        if re.search(r"[\[\]{}]", _OPTION.sub("", text)) or not named <= example.keys():
+        if re.search(r"[\[\]{}]", _OPTION.sub("", text)) or not named <= example.keys() | DERIVED:
             raise ValueError(f"{cause}: a detail names a fact outside brackets, or one that its example lacks: {text}")
     return Problem(cause, status, retryable, title, detail, meaning, steps, MappingProxyType(example))
 
@@ -175,6 +176,7 @@ class Problems:
             for name, fact in refusal.facts.items():
                 if name not in STANDARD:
                     document[name] = fact if isinstance(fact, int) else _without_nik(fact)
+            document |= corrections(document, language)
             if len(parts) > 1:
                 document["detail"] = _fill(parts, document, language)
         return status, document
@@ -210,6 +212,8 @@ def _say(name: str, fact: object, language: str) -> str:
         return word[language] if word else fact
     if isinstance(fact, list):
         return ", ".join([_say(name, each, language) for each in fact])
+    if isinstance(fact, dict) and fact.keys() >= {"member", "form"}:  # of `expected`
+        return f"{fact['member']} ({fact['form']})"
     if isinstance(fact, int):
         return f"{fact:,}".replace(",", "." if language == "id" else ",")
     return str(fact)

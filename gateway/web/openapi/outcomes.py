@@ -100,6 +100,13 @@ def _problems() -> Schema:
         for name, fact in problem.example.items():
             kind = {str: "string", int: "integer", bool: "boolean"}.get(type(fact))
             facts[name] = {"type": kind} if kind else {"type": "array", "items": {"type": "string"}}
+    facts["expected"] = {
+        "type": "array",
+        "description": "The form of each of `members`, and where there is one an example.",
+        "items": closed({"member": {"type": "string"}, "form": {"type": "string"}, "example": {}}, "example"),
+    }
+    facts["did_you_mean"] = {"type": "array", "items": {"type": "string"}}
+    facts["agreed"]["description"] = "Names of purposes or claims that may be asked for."
     facts["claims"]["description"] = "Names of claims, never values."
     facts["state"] = {"enum": [*(str(state) for state in AgreementState), "none"]}
     facts["resets_at"] = dict(INSTANT)

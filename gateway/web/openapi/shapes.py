@@ -218,9 +218,11 @@ def _oauth() -> Schema:
                         "temporarily_unavailable",
                     ]
                 },
-                "error_description": {"type": "string"},
+                "error_description": {"type": "string", "description": "Every fault of an assertion at once."},
+                "error_uri": {"type": "string", "format": "uri", "description": "Where the error is explained."},
             },
             "error_description",
+            "error_uri",
         ),
     }
 
