@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 import rich_click as click
 
 from gateway.cli.documents import DOCUMENTS
+from gateway.cli.examples import EXAMPLES
 from gateway.cli.main import group
 from gateway.clock import parse_rfc3339
 from gateway.config import SETTINGS, parse
@@ -237,3 +239,33 @@ def test_the_unit_starts_what_the_example_configures() -> None:
     assert service["User"] == "nik-gateway"
     assert service["RestartPreventExitStatus"] == "2"
     assert service["NoNewPrivileges"] == "yes"
+
+
+def _leaves(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group):
+        yield name.strip(), command
+        return
+    for word, inner in command.commands.items():
+        if not inner.hidden:
+            yield from _leaves(inner, f"{name} {word}")
+
+
+def test_every_command_shows_an_example_that_it_takes() -> None:
+    """`--help` of every command ends with an example whose words and options the command knows; all but servers have `--json`."""
+    leaves = dict(_leaves(group))
+    assert EXAMPLES.keys() == leaves.keys()
+    for name, command in leaves.items():
+        assert (command.epilog or "").endswith(f"Example: nik-gateway {EXAMPLES[name]}")
+        words = shlex.split(EXAMPLES[name])
+        assert words[: len(name.split())] == name.split()
+        options = {option: each for each in command.params for option in each.opts if isinstance(each, click.Option)}
+        given = [word for word in words if word.startswith("--")]
+        assert set(given) <= options.keys(), name
+        assert {each.opts[0] for each in options.values() if each.required} <= set(given), name
+        chosen = [(options[word], value) for word, value in pairwise(words) if word in options]
+        for option, value in chosen:
+            if isinstance(option.type, click.Choice):
+                assert value in option.type.choices, (name, value)
+    assert {
+        name for name, command in leaves.items() if "--json" not in {o for p in command.params for o in p.opts}
+    } == {"serve"}

@@ -9,12 +9,13 @@ from typing import Any
 import rich_click as click
 
 from gateway.app import Deployment, open_to_append
-from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
+from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop, table
 from gateway.clock import SystemClock, SystemEntropy, rfc3339_seconds
 from gateway.errors import Refused
 from gateway.partners.agreement import Agreement, AgreementState
 from gateway.partners.in_force import governing, state_at
 from gateway.partners.present import Reach
+from gateway.partners.suspension import AGREEMENT
 from gateway.partners.terms import parse_file
 from gateway.policy.policies import load
 from gateway.store.partners.standings import Imported, PartnersOf, UnfitRowsError
@@ -111,12 +112,10 @@ def list_agreements(config: Path, as_json: bool) -> None:  # noqa: FBT001
     say(
         as_json,
         {"agreements": rows},
-        lambda: (
-            "\n".join(
-                f"{row['agreement']:24} v{row['version']:<3} {row['partner']:20} {row['state']:11} until {row['ends']}"
-                for row in rows
-            )
-            or "No agreements. Bring some in with: nik-gateway agreements import FILE"
+        lambda: table(
+            ("agreement", "version", "partner", "state", "ends"),
+            [[row[name] for name in ("agreement", "version", "partner", "state", "ends")] for row in rows],
+            empty="No agreements. Bring some in with: nik-gateway agreements import FILE",
         ),
     )
 
@@ -139,7 +138,7 @@ def _row(one: Agreement, now: int, *, governs: bool) -> dict[str, Any]:
 @agreements.command()
 @config_option
 @click.argument("agreement")
-@click.option("--reason", required=True, help="Why, as a slug (e.g. semester_report_overdue).")
+@click.option("--reason", required=True, type=click.Choice(AGREEMENT), help="Why; partners are told what lifts it.")
 @click.option("--purpose", default="", help="Only this purpose.")
 @click.option("--by", "actor", required=True, help="Who does it; narrowing takes one person.")
 @json_option
@@ -152,7 +151,8 @@ def suspend(config: Path, agreement: str, reason: str, purpose: str, actor: str,
         stop(FOUND_FAULT, f"nik-gateway: there is no {fault.args[0]!r}. See: nik-gateway agreements list")
     finally:
         deployment.database.close()
-    say(as_json, {"agreement": one.id, "state": str(one.state)}, lambda: f"{one.id}: {purpose or one.state} suspended")
+    what = f"purpose {purpose}" if purpose else "the agreement"
+    say(as_json, {"agreement": one.id, "state": str(one.state)}, lambda: f"{one.id}: {what} is suspended ({reason})")
 
 
 @agreements.command()

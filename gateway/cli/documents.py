@@ -11,7 +11,7 @@ from pathlib import Path
 import rich_click as click
 from msgspec.structs import fields
 
-from gateway.cli.output import json_option, say
+from gateway.cli.output import give, json_option, say
 from gateway.config import table as settings_table
 from gateway.console.table import text as console_text
 from gateway.ledger.log.entry import KINDS, VERSION, Leaf
@@ -94,13 +94,12 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
-def openapi(file: Path | None) -> None:
+@json_option
+def openapi(file: Path | None, as_json: bool) -> None:  # noqa: FBT001
     """Write the OpenAPI 3.1 description of the gateway to FILE, or to standard output."""
-    if file is None:
-        click.echo(openapi_text(), nl=False)
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(openapi_text(), "utf-8")
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    give(as_json and file is not None, "description", openapi_text(), file)
 
 
 @click.command(hidden=True)

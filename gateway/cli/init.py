@@ -13,10 +13,7 @@ from gateway.cli.installation import EXAMPLE, FIRST, Installation, Lack, invite_
 from gateway.cli.output import json_option, say
 
 
-@click.command(
-    epilog='Example: nik-gateway init /etc/nik-gateway --issuer https://nik.example.go.id --registrar "A. Registrar" '
-    '--approver "B. Approver"'
-)
+@click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--issuer", required=True, help="The gateway's own URL as clients will see it, https.")
 @click.option("--registrar", required=True, help="Who enters agreements at the console: the first person.")

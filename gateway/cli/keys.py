@@ -9,7 +9,7 @@ from typing import Any
 import rich_click as click
 
 from gateway.app import slot_of
-from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
+from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop, table
 from gateway.clock import DAY, HOUR, SECOND, SystemClock, SystemEntropy, parse_rfc3339, rfc3339_seconds
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
@@ -226,13 +226,25 @@ def list_keys(directory: Path, config: Path | None, as_json: bool) -> None:  # n
     say(
         as_json,
         {"keys": rows},
-        lambda: "\n".join(
-            f"{row['job']:12} {row['version']:>3}  {row['kid']:24} {row['thumbprint']}"
-            f"{'  staged' if row['staged'] else ''}{'  EXAMPLE' if row['example'] else ''}"
-            f"{'  {:,} rows'.format(row['rows']) if 'rows' in row else ''}"
-            for row in rows
+        lambda: table(
+            ("job", "version", "kid", "thumbprint", "use", "rows that need it"),
+            [
+                (
+                    *(row[name] for name in ("job", "version", "kid", "thumbprint")),
+                    "EXAMPLE" if row["example"] else "staged" if row["staged"] else _use(row, rows),
+                    f"{row['rows']:,}" if "rows" in row else "",
+                )
+                for row in rows
+            ],
+            empty="",
         ),
     )
+
+
+def _use(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Whether new things are made with a version, or only old ones read."""
+    newest = max(each["version"] for each in rows if each["job"] == row["job"] and not each["staged"])
+    return "used" if row["version"] == newest else "older"
 
 
 def _inside(slot: Slot | None) -> list[dict[str, Any]]:

@@ -13,7 +13,17 @@ import rich_click as click
 
 from gateway.app import Deployment, configure_logging, guard, keeper_of, load_keys, open_deployment
 from gateway.cli.ledger_witness import witness, witness_key
-from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, progress, say, settings_of, stop
+from gateway.cli.output import (
+    COULD_NOT_RUN,
+    FOUND_FAULT,
+    config_option,
+    give,
+    json_option,
+    progress,
+    say,
+    settings_of,
+    stop,
+)
 from gateway.clock import SystemClock, SystemEntropy, jakarta_midnight, rfc3339
 from gateway.config import Settings
 from gateway.errors import LedgerFault, LedgerForked
@@ -143,7 +153,8 @@ def _open(config: Path) -> tuple[Deployment, Keeper]:
 @config_option
 @click.argument("id")
 @click.option("--output", type=_new_file, help="File instead of standard output.")
-def prove(config: Path, id: str, output: Path | None) -> None:
+@json_option
+def prove(config: Path, id: str, output: Path | None, as_json: bool) -> None:  # noqa: FBT001
     """Print the receipt (C2SP tlog-proof) of the entry ID under the newest checkpoint."""
     deployment, keeper = _open(config)
     with closing(deployment.database):
@@ -155,10 +166,7 @@ def prove(config: Path, id: str, output: Path | None) -> None:
     if found is None or isinstance(found, NotYet):
         stop(FOUND_FAULT, f"there is no entry {id}")
         return
-    if output is None:
-        click.echo(found.text, nl=False)
-    else:
-        output.write_text(found.text, "utf-8")
+    give(as_json, "receipt", found.text, output)
 
 
 @ledger.command()

@@ -47,24 +47,27 @@ def witness_key(name: str, file: Path, form: str, as_json: bool) -> None:  # noq
 @click.option(
     "--state", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File of what was cosigned last."
 )
-def witness(listen: str, key: Path, logs: tuple[str, ...], state: Path) -> None:
+@json_option
+def witness(listen: str, key: Path, logs: tuple[str, ...], state: Path, as_json: bool) -> None:  # noqa: FBT001
     """Cosign a log's checkpoints as long as each extends the last one; run it on a machine that is not the log's."""
     try:
         signer = parse_signer(key.read_text("utf-8"))
         cosigner = Witness(signer, [VerifierKey.parse(log) for log in logs], state, SystemClock())
         host, _, port = listen.rpartition(":")
-        server = ThreadingHTTPServer((host.strip("[]"), int(port)), _handler(cosigner))
+        server = ThreadingHTTPServer((host.strip("[]"), int(port)), _handler(cosigner, as_json=as_json))
     except (NoteFault, OSError, ValueError) as fault:
         stop(COULD_NOT_RUN, f"nik-gateway: {fault}")
         return
-    click.echo(f"witness {signer.key} on {host}:{server.server_address[1]}")
+    port_taken = server.server_address[1]
+    words = f"witness {signer.key} on {host}:{port_taken}"
+    say(as_json, {"witness": str(signer.key), "host": host, "port": port_taken}, lambda: words)
     try:
         server.serve_forever()
     except KeyboardInterrupt:
         server.shutdown()
 
 
-def _handler(cosigner: Witness) -> type[BaseHTTPRequestHandler]:
+def _handler(cosigner: Witness, *, as_json: bool) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 10
@@ -81,7 +84,8 @@ def _handler(cosigner: Witness) -> type[BaseHTTPRequestHandler]:
                 return
             reply = cosigner.add_checkpoint(body)
             self._answer(reply)
-            click.echo(f"{reply.status} {body.split(chr(10).encode())[0].decode('utf-8', 'replace')}")
+            asked = body.split(b"\n")[0].decode("utf-8", "replace")
+            say(as_json, {"status": reply.status, "old": asked}, lambda: f"{reply.status} {asked}")
 
         def do_GET(self) -> None:
             self._answer(WitnessReply(404, "POST …/add-checkpoint\n"))

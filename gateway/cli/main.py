@@ -12,6 +12,7 @@ from gateway.cli.database import db
 from gateway.cli.demo import demo
 from gateway.cli.doctor import doctor
 from gateway.cli.documents import documents, openapi
+from gateway.cli.examples import show_in_help
 from gateway.cli.init import init
 from gateway.cli.keys import keys
 from gateway.cli.ledger import ledger
@@ -33,7 +34,8 @@ def group() -> None:
     """The NIK gateway: is this NIK, with these claims, a usable identity right now?
 
     `nik-gateway demo DIR` builds a whole demonstration and serves it; `serve` runs a gateway from its settings.
-    Exit codes: 0 done, 1 a fault was found, 2 could not run.
+    Exit codes: 0 done, 1 a fault was found, 2 could not run. Completion of words and options in bash (zsh, fish):
+    eval "$(_NIK_GATEWAY_COMPLETE=bash_source nik-gateway)".
     """
 
 
@@ -60,6 +62,7 @@ for command in (
     sealer_process,
 ):
     group.add_command(command)
+show_in_help(group)
 
 
 def main() -> None:

@@ -51,6 +51,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str
     )
 
 
+def give(as_json: bool, name: str, text: str, output: Path | None) -> None:  # noqa: FBT001  --json itself
+    """Write a text to a file, or print it; with --json as the member `name`, or as the file that it is in."""
+    if output is not None:
+        output.write_text(text, "utf-8")
+    if as_json:
+        click.echo(json.dumps({"file": str(output)} if output is not None else {name: text}, ensure_ascii=False))
+    elif output is None:
+        click.echo(text, nl=False)
+
+
 def stop(code: int, *lines: str) -> None:
     """Print lines on standard error and leave with `code`."""
     for line in lines:

@@ -9,9 +9,10 @@ from pathlib import Path
 import rich_click as click
 
 from gateway.app import open_to_append
-from gateway.cli.output import FOUND_FAULT, config_option, json_option, say, settings_of, stop
+from gateway.cli.output import FOUND_FAULT, config_option, json_option, say, settings_of, stop, table
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.errors import Refused
+from gateway.partners.suspension import CLIENT
 from gateway.store.partners.clients import ClientRow, ClientsOf
 
 _by = click.option("--by", "actor", required=True, help="Who does it; narrowing takes one person.")
@@ -59,20 +60,25 @@ def list_clients(config: Path, as_json: bool) -> None:  # noqa: FBT001
 
 
 def _table(rows: list[ClientRow]) -> Callable[[], str]:
-    return lambda: (
-        "\n".join(
-            f"{row.client_id:24} {row.partner:20} {'suspended' if row.suspended else 'active':10} "
-            f"{', '.join(str(jwk.get('kid')) for jwk in row.keys) or 'no keys'}"
+    return lambda: table(
+        ("client", "partner", "state", "keys"),
+        [
+            (
+                row.client_id,
+                row.partner,
+                f"suspended ({row.reason})" if row.suspended else "active",
+                ", ".join(str(jwk.get("kid")) for jwk in row.keys) or "no keys",
+            )
             for row in rows
-        )
-        or "No clients. They come with agreements: nik-gateway agreements import FILE"
+        ],
+        empty="No clients. They come with agreements: nik-gateway agreements import FILE",
     )
 
 
 @partners.command("suspend-client")
 @config_option
 @click.argument("client")
-@click.option("--reason", default="", help="Why, as a slug (e.g. key_compromised).")
+@click.option("--reason", required=True, type=click.Choice(CLIENT), help="Why; stands in the ledger.")
 @_by
 @json_option
 def suspend_client(config: Path, client: str, reason: str, actor: str, as_json: bool) -> None:  # noqa: FBT001

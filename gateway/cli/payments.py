@@ -31,10 +31,7 @@ def balances(desk: Desk, partner: str = "") -> list[dict[str, Any]]:
     ]
 
 
-@payments.command(
-    epilog='Example: nik-gateway payments credit pks-bank --amount 5000000 --reference "TRF/2026/118" '
-    '--proposer "A. Registrar" --approver "B. Approver"'
-)
+@payments.command()
 @config_option
 @click.argument("agreement")
 @click.option("--amount", required=True, type=click.IntRange(1, MOST), help="How many rupiah came in.")
@@ -64,7 +61,7 @@ def credit(  # noqa: PLR0913  what a payment is made of
     say(as_json, done, lambda: f"{agreement}: {amount:,} rupiah credited, balance {done['balance']:,}")
 
 
-@payments.command("list", epilog="Example: nik-gateway payments list --partner bank")
+@payments.command("list")
 @config_option
 @click.option("--partner", default="", help="Of this partner alone.")
 @json_option

@@ -9,7 +9,7 @@ from typing import Any
 
 import rich_click as click
 
-from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, json_option, say, stop
+from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, give, json_option, say, stop
 from gateway.client import GatewayClient, NoAnswer, ProfileFault, ReceiptFault, check_receipt
 
 _file = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -24,7 +24,8 @@ def receipt() -> None:
 @click.argument("id")
 @click.option("--profile", required=True, type=_file, help="profile.toml of the partner.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File instead of standard output.")
-def get(id: str, profile: Path, output: Path | None) -> None:
+@json_option
+def get(id: str, profile: Path, output: Path | None, as_json: bool) -> None:  # noqa: FBT001
     """Fetch the receipt of the answer or refusal ID; waits until a checkpoint covers it."""
     try:
         with GatewayClient(profile) as client:
@@ -32,10 +33,7 @@ def get(id: str, profile: Path, output: Path | None) -> None:
     except (ProfileFault, NoAnswer) as error:
         stop(COULD_NOT_RUN, f"nik-gateway: {error}")
         return
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        output.write_text(text, "utf-8")
+    give(as_json, "receipt", text, output)
 
 
 @receipt.command()

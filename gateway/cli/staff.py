@@ -10,7 +10,7 @@ import rich_click as click
 from gateway.administration.commands import Act, View
 from gateway.administration.requests.partners import ApprovedDigest, NewAdministrator
 from gateway.app import Deployment, open_to_append
-from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop
+from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, config_option, json_option, say, settings_of, stop, table
 from gateway.cli.staff_members import COMMANDS
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.errors import Refused
@@ -46,8 +46,15 @@ def list_staff(config: Path, as_json: bool) -> None:  # noqa: FBT001
         context = ReadContext(connection, deployment.clock.now(), decider.policies.purposes, decider)
         items = show(context, View("staff", query={"limit": "200"})).document["items"]
     deployment.database.close()
-    lines = [f"{each['client_id']:24} {each['person']:28} {' '.join(each['scopes'])}" for each in items]
-    say(as_json, {"staff": items}, lambda: "\n".join(lines) or "Nobody. Give somebody one with: nik-gateway staff add")
+    say(
+        as_json,
+        {"staff": items},
+        lambda: table(
+            ("credential", "person", "scopes"),
+            [(each["client_id"], each["person"], " ".join(each["scopes"])) for each in items],
+            empty="Nobody. Give somebody one with: nik-gateway staff add",
+        ),
+    )
 
 
 @staff.command()

@@ -10,8 +10,9 @@ import rich_click as click
 from gateway.administration.requests.partners import SuspensionReason
 from gateway.administration.requests.staff import NewMember
 from gateway.cli.desk import desk_of
-from gateway.cli.output import config_option, json_option, say
+from gateway.cli.output import config_option, json_option, say, table
 from gateway.clock import rfc3339_seconds
+from gateway.staff.member import SUSPENDED_FOR as MEMBER
 from gateway.staff.roles import Role
 from gateway.store.staff.first_person import found
 
@@ -81,12 +82,23 @@ def members(config: Path, as_json: bool) -> None:  # noqa: FBT001
     """Every person at the console: state, roles, and until when they are certified."""
     with desk_of(config) as desk:
         rows = desk.rows()
-    lines = [
-        f"{row['id']}  {row['state']:9} {row['certification']:8} {row['certified_until'][:10]}  "
-        f"{row['person']} ({', '.join(row['roles'])}{' of ' + row['partner'] if row['partner'] else ''})"
-        for row in rows
+    say(as_json, {"members": rows}, lambda: "\n\n".join(_tables(rows)))
+
+
+def _tables(rows: list[dict[str, Any]]) -> list[str]:
+    """People of the house, then those of partners."""
+    header = ("member", "person", "roles", "state", "certified until", "certification")
+
+    def line(row: dict[str, Any]) -> tuple[str, ...]:
+        until = (row["certified_until"][:10], row["certification"])
+        return (row["id"], row["person"], ", ".join(row["roles"]), row["state"], *until)
+
+    own = [line(row) for row in rows if not row["partner"]]
+    others = [(row["partner"], *line(row)) for row in rows if row["partner"]]
+    return [
+        table(header, own, empty="Nobody of the house. Begin with: nik-gateway staff enrol"),
+        table(("partner", *header), others, empty="No partner's engineers."),
     ]
-    say(as_json, {"members": rows}, lambda: "\n".join(lines) or "Nobody. Begin with: nik-gateway staff enrol")
 
 
 @click.command()
@@ -131,7 +143,7 @@ def recertify(config: Path, member: str, actor: str, as_json: bool) -> None:  # 
 @config_option
 @_MEMBER
 @_BY
-@click.option("--reason", required=True, help="Why: a word.")
+@click.option("--reason", required=True, type=click.Choice(MEMBER), help="Why; stands in the ledger.")
 @json_option
 def suspend(config: Path, member: str, actor: str, reason: str, as_json: bool) -> None:  # noqa: FBT001
     """Suspend a MEMBER at once: every session ends."""

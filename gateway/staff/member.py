@@ -12,6 +12,8 @@ from gateway.staff.roles import Role
 INVITED_FOR = 72 * HOUR
 CERTIFIED_FOR = 92 * DAY
 DUE_FOR = 30 * DAY
+SUSPENDED_FOR = ("left_office", "long_leave", "device_lost", "incident", "investigation")
+"""Why a member is kept out at once."""
 PREFIX = "console."
 """What the client id of a member begins with; the member's own id follows."""
 

@@ -45,7 +45,7 @@ async def _suspend_and_resume(node: Deployment) -> tuple[list[Seen], list[float]
     stop = asyncio.Event()
     loops = [asyncio.create_task(_keep_asking(node, partner, line, seen, stop)) for line in lines]
     moments: list[float] = []
-    suspend: tuple[str, ...] = ("suspend", "pks-bpjs", "--reason", "breach_of_terms", "--by", "Petugas Satu")
+    suspend: tuple[str, ...] = ("suspend", "pks-bpjs", "--reason", "breach", "--by", "Petugas Satu")
     resume: tuple[str, ...] = ("resume", "pks-bpjs", "--proposer", "Petugas Satu", "--approver", "Petugas Dua")
     for words in ((*suspend, "--purpose", ELIGIBILITY), resume, suspend, resume):
         await asyncio.to_thread(node.command, "agreements", *words)

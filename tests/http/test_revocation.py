@@ -184,7 +184,7 @@ def test_a_suspended_client_is_out_at_once(gateway) -> None:
     assert not alive(gateway, partner, token)
     time.sleep(max(until - time.time(), 0))
     assert alive(gateway, partner, partner.token(scope="nik.verify"))
-    command(gateway, "partners", "suspend-client", "nobody", "--by", "A", code=1)
+    command(gateway, "partners", "suspend-client", "nobody", "--reason", "breach", "--by", "A", code=1)
 
 
 def test_a_removed_key_takes_its_tokens_along(gateway) -> None:

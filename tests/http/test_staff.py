@@ -183,7 +183,7 @@ def test_people_are_enrolled_at_the_command_line(office) -> None:
     assert run("recover", member, *two)["link"]
     assert run("recertify", member, "--by", "Satu")["certified_until"]
     assert "two persons" in run("recertify", member, "--by", name, code=1)
-    assert run("suspend", member, "--by", "Satu", "--reason", "leave")["member"] == member
+    assert run("suspend", member, "--by", "Satu", "--reason", "long_leave")["member"] == member
     assert run("dismiss", f"console.{member}", "--by", "Satu")["dismissed"] is True
     assert "not-found" in run("invite", member, "--by", "Satu", code=1)
 

@@ -27,7 +27,7 @@ def deployment() -> Iterator[Deployment]:
     try:
         with closing(sqlite3.connect(built.directory / DATABASE)) as source:
             source.execute("VACUUM INTO ?", (str(built.directory / "backup"),))
-        built.command("partners", "suspend-client", "small", "--by", "Petugas Satu")
+        built.command("partners", "suspend-client", "small", "--reason", "breach", "--by", "Petugas Satu")
         built.command("ledger", "export", str(built.directory / "export.ndjson"))
         yield built
     finally:
@@ -51,8 +51,8 @@ def counts(deployment: Deployment) -> tuple[int, int]:
 
 TABLES = (ledger_entries, records)
 APPENDING = {
-    "a client suspended": ("partners", "suspend-client", "bpjs", "--by", "Petugas Satu"),
-    "an agreement suspended": ("agreements", "suspend", "pks-bpjs", "--by", "Petugas Satu", "--reason", "x"),
+    "a client suspended": ("partners", "suspend-client", "bpjs", "--reason", "breach", "--by", "Petugas Satu"),
+    "an agreement suspended": ("agreements", "suspend", "pks-bpjs", "--by", "Petugas Satu", "--reason", "breach"),
     "somebody dismissed": ("staff", "dismiss", "auditor", "--by", "Petugas Satu"),
     "residents imported": ("register", "import", "FILE"),
     "the demo made again": ("demo",),

@@ -9,13 +9,12 @@ from gateway.administration.requests import partners as bodies
 from gateway.console.frame.page import APPROVER, PAGED, REGISTRAR, Action, Ask, Column, Field, Page, TableSpec
 from gateway.console.pages import duties_calendar, editor, imports
 from gateway.partners.document import written_fields
+from gateway.partners.suspension import BY_HAND
 
 READ, WRITE = "partners.read", "partners.write"
-WHY = ("breach", "incident", "dispute", "request", "dpia_outdated", "balance_exhausted", "by_law")
-"""Why somebody suspends or ends: slugs that partners are told."""
 DUTIES = ("return_data", "semester_report")
 OF_AGREEMENTS = frozenset({REGISTRAR, APPROVER})
-REASON = Field("reason", "choice", choices=WHY)
+REASON = Field("reason", "choice", choices=BY_HAND)
 _OWN = frozenset({REGISTRAR})
 
 

@@ -10,13 +10,12 @@ from gateway.administration.requests import staff
 from gateway.console.frame.page import APPROVER, PAGED, REGISTRAR, Action, Ask, Column, Field, Page, TableSpec
 from gateway.console.frame.session import Visit
 from gateway.partners.approvals import person as same
+from gateway.staff.member import SUSPENDED_FOR
 from gateway.staff.roles import Role
 
 READ, WRITE, APPROVE = "partners.read", "partners.write", "partners.approve"
 ROLES = tuple(role.value for role in Role)
 STATES = ("invited", "enrolled", "suspended")
-WHY = ("left_office", "long_leave", "device_lost", "incident", "investigation")
-"""Why somebody is kept out at once."""
 SCOPES = (
     "partners.read", "partners.write", "partners.approve", "audit.read", "audit.note", "register.feed", "register.diagnose",
 )  # fmt: skip
@@ -125,7 +124,7 @@ MEMBER = Page(
         Action("propose_recovery", _OWN, WRITE, bodies.Nothing, after=_PROPOSED, when={"state": "enrolled"}, **_ON_MEMBER),
         Action("end_sessions", _OWN, WRITE, when={"open_sessions": True}, **_ON_MEMBER),
         Action(
-            "suspend_member", _OWN, WRITE, bodies.SuspensionReason, (Field("reason", "choice", choices=WHY),), grave=True,
+            "suspend_member", _OWN, WRITE, bodies.SuspensionReason, (Field("reason", "choice", choices=SUSPENDED_FOR),), grave=True,
             when={"state": ("invited", "enrolled")}, **_ON_MEMBER,
         ),
         Action("dismiss_member", _OWN, WRITE, grave=True, after="/console/staff", **_ON_MEMBER),
