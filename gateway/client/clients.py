@@ -101,6 +101,10 @@ class GatewayClient(_Client):
         """Limits, spent, left, resets and cost (`GET /v1/usage`)."""
         return self._drive(self._says.read("/usage"))
 
+    def failures(self) -> Mapping[str, Any]:
+        """Own refused calls, the newest first (`GET /v1/failures`)."""
+        return self._drive(self._says.read("/failures"))
+
     def metadata(self) -> Metadata:
         """What the gateway says of itself; asked for once."""
         return self._drive(self._says.metadata())
@@ -185,6 +189,10 @@ class AsyncGatewayClient(_Client):
     async def usage(self) -> Mapping[str, Any]:
         """See `GatewayClient.usage`."""
         return await self._drive(self._says.read("/usage"))
+
+    async def failures(self) -> Mapping[str, Any]:
+        """See `GatewayClient.failures`."""
+        return await self._drive(self._says.read("/failures"))
 
     async def metadata(self) -> Metadata:
         """See `GatewayClient.metadata`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,9 +17,10 @@ from gateway.client.clients import GatewayClient
 from gateway.client.conversation import Patience
 from gateway.client.keys import ALGORITHMS, PrivateKey
 from gateway.client.profile import PRIVATE_KEY_JWT, Profile, ProfileFault, is_loopback, subject_of
-from gateway.client.refusals import Distrusted, NoAnswer, Refusal, TokenRefused
+from gateway.client.refusals import Distrusted, NikNotYetIssued, NoAnswer, Refusal, TokenRefused
+from gateway.client.spending import of_certificate, of_duties, of_failures, of_usage
 from gateway.client.tokens import Metadata
-from gateway.client.verdicts import complaint, of_agreement, of_refusal
+from gateway.client.verdicts import complaint, of_agreement, of_refusal, usable_purposes
 from gateway.clock import SECOND, Clock
 
 State = Literal["ok", "warn", "fail", "skipped"]
@@ -38,6 +39,12 @@ CHECKS = {
     "purposes": "purposes and claims",
     "address": "address allowed",
     "expiry": "key not about to expire",
+    "certificate": "certificate not about to expire",
+    "duties": "duties due",
+    "allowance": "allowance left",
+    "balance": "balance left",
+    "attempts": "guesses left",
+    "answer": "a verification answered and signed",
 }
 SKEW_WARNS = 5.0
 SKEW_FAILS = 50.0  # assertions and proofs are refused from 60 s on
@@ -140,6 +147,32 @@ class Examination:
         kid = PrivateKey.load(profile.key_file).kid if profile.key_file else ""
         own = _own_address(profile)
         yield from (Finding(*verdict) for verdict in of_agreement(agreement, kid, own, self.clock.now()))
+        yield Finding(*of_certificate(profile.cert_file, self.clock.now()))
+        yield Finding(*of_duties(agreement, self.clock.now()))
+        try:
+            yield from (Finding(*verdict) for verdict in of_usage(client.usage()))
+            yield Finding(*of_failures(client.failures(), agreement, self.clock.now()))
+        except NoAnswer as error:
+            yield Finding("allowance", "fail", str(error), "ask the gateway's operator, with the error's words")
+            return
+        yield self._answered(profile, client, agreement)
+
+    def _answered(self, profile: Profile, client: GatewayClient, agreement: Mapping[str, Any]) -> Finding:
+        """One call the whole way: that a newborn has no NIK yet is sealed and signed like any answer, and costs nothing."""
+        purposes = usable_purposes(agreement)
+        if not purposes or self.findings["purposes"].state == "fail":
+            return Finding("answer", "skipped", "there is no purpose to ask for")
+        try:
+            client.verify(None, purposes[0], {"name": "-", "birth_date": "2026-01-01"})
+        except NikNotYetIssued as refusal:
+            signed = "signed" if profile.signed_answers else "unsigned, as was agreed"
+            return Finding("answer", "ok", f"{signed} and sealed as entry {refusal.entry}: a newborn, unbilled")
+        except Refusal as refusal:
+            (*_, (_, _, found, advice)) = of_refusal(refusal, at="answer")
+            return Finding("answer", "fail", found, advice)
+        except NoAnswer as error:
+            return Finding("answer", "fail", str(error), "ask the operator what stands between you and the gateway")
+        return Finding("answer", "fail", "a question without a NIK was answered", "ask the gateway's operator")
 
 
 def _own_address(profile: Profile) -> str:

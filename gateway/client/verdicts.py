@@ -16,6 +16,16 @@ Verdict: TypeAlias = tuple[str, Literal["ok", "warn", "fail", "skipped"], str, s
 EXPIRY_WARNS = 30 * DAY
 
 _ASSERTION = (  # words of the error description, in the order in which they decide
+    ("is suspended:", "token", "the key is right: ask the gateway's administration what brings the client back"),
+    (
+        "no such client, or it is suspended",
+        "token",
+        (
+            "check that `client_id` is the registered one and that the public part of this key is registered for it with this "
+            "kid; if both hold, ask the gateway's administration: more is told to nobody whose key has not signed"
+        ),
+    ),
+    ("jti", "token", "give every assertion a jti of its own, retries included"),
     (
         "certificate",
         "token",
@@ -79,7 +89,7 @@ _ASK = "ask the gateway's administration, and name the agreement"
 
 def of_agreement(document: Mapping[str, Any], kid: str, own: str, now: int) -> Iterator[Verdict]:
     """Verdicts on what `GET /v1/agreement` told. `own` is this machine's address, `now` an instant."""
-    agreements = _mappings(document.get("agreements"))
+    agreements = mappings(document.get("agreements"))
     in_force = [agreement for agreement in agreements if agreement.get("state") == "in_force"]
     if not in_force:
         states = [f"{_name(agreement)} is {agreement.get('state')}" for agreement in agreements]
@@ -94,6 +104,17 @@ def of_agreement(document: Mapping[str, Any], kid: str, own: str, now: int) -> I
         yield "purposes", "fail", "no purpose may be asked for now", _ASK
     yield _address(document, in_force, own)
     yield _expiry(document, kid, now)
+
+
+def usable_purposes(document: Mapping[str, Any]) -> list[str]:
+    """Names of the purposes that may be asked for now."""
+    return [
+        name
+        for agreement in mappings(document.get("agreements"))
+        if agreement.get("state") == "in_force"
+        for name, terms in (agreement.get("purposes") or {}).items()
+        if not terms.get("suspended")
+    ]
 
 
 def _term(agreements: Sequence[Mapping[str, Any]], now: int) -> Verdict:
@@ -129,7 +150,7 @@ def _address(document: Mapping[str, Any], agreements: Sequence[Mapping[str, Any]
 
 
 def _expiry(document: Mapping[str, Any], kid: str, now: int) -> Verdict:
-    for key in _mappings(document.get("keys")):
+    for key in mappings(document.get("keys")):
         until = key.get("expires")
         if key.get("kid") == kid and isinstance(until, str):
             left = _left(until, now)
@@ -157,5 +178,6 @@ def _left(until: str, now: int) -> int:
         return 2 * EXPIRY_WARNS
 
 
-def _mappings(value: object) -> list[Mapping[str, Any]]:
+def mappings(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a list; of anything else none."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

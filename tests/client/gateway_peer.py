@@ -125,6 +125,8 @@ class Peer:
         self.ahead = 0.0  # seconds by which its signatures are made later than now
         self.signs = True
         self.answer_keys = {"answer-1": ed25519.Ed25519PrivateKey.generate()}
+        self.documents: dict[str, dict[str, Any]] = {}  # by path, where not `document` is answered
+        self.unsigned: set[str] = set()  # paths whose replies bear no signature
         self.listed: dict[str, ed25519.Ed25519PrivateKey] = {}  # the keys at /keys, when others than those
         self.resource: dict[str, Any] = {}  # what the resource's metadata say otherwise
         peer = self
@@ -149,7 +151,13 @@ class Peer:
                 own = {"Content-Type": media, "Content-Length": str(len(content))}
                 own |= {"Content-Digest": f"sha-256=:{digest}:"} if reply.digest else {}
                 own |= reply.headers
-                if reply.signed and peer.signs and self.path.startswith("/v1/") and "Content-Digest" in own:
+                if (
+                    reply.signed
+                    and peer.signs
+                    and self.path not in peer.unsigned
+                    and self.path.startswith("/v1/")
+                    and "Content-Digest" in own
+                ):
                     own |= peer.signature(seen, reply.status, own["Content-Digest"], reply.by)
                 for name, value in own.items():
                     self.send_header(name, value)
@@ -198,7 +206,9 @@ class Peer:
         if seen.path == "/v1/verifications/batch" and self.document is ANSWER:
             items = json.loads(seen.body)["items"]
             return Reply(document={"items": [{"ref": item["ref"], **ANSWER} for item in items]})
-        return Reply(document=self.document)
+        newborn = seen.path == "/v1/verifications" and json.loads(seen.body).get("newborn")
+        document = self.documents.get(seen.path, self.document)
+        return problem(422, "nik-not-yet-issued") if newborn else Reply(document=document)
 
     def _published(self) -> dict[str, Any]:
         """What anybody may read."""

@@ -119,7 +119,9 @@ def test_an_algorithm_that_is_not_taken_is_named(peer, write_profile) -> None:
         ("invalid_client: the assertion has expired", "token", "NTP"),
         ("invalid_client: iat is more than 60 seconds ahead of the gateway's time", "token", "NTP"),
         ("invalid_client: no key of this client has this kid", "token", "kid"),
-        ("invalid_client: no such client", "token", "client_id"),
+        ("invalid_client: no such client, or it is suspended, or none of its keys made this", "token", "client_id"),
+        ("invalid_client: this client is suspended: ask the administration", "token", "the key is right"),
+        ("invalid_client: the assertion lacks jti (a text)", "token", "jti"),
         ("invalid_scope: this client may ask for: register.feed", "token", "scope"),
         ("invalid_dpop_proof: htu is not the URL of this call", "dpop", "issuer"),
     ],
@@ -154,6 +156,54 @@ def test_refused_calls_are_explained(peer, profile_path, reply, check, word) -> 
     assert code == 1
     assert [name for name, finding in findings.items() if finding["state"] == "fail"] == [check]
     assert word in findings[check]["found"]
+
+
+def limits(**left: int) -> dict[str, object]:
+    """What `GET /v1/usage` tells, with so much left of each limit of 100."""
+    told = {name: {"limit": 100, "left": each, "spent": 100 - each, "resets_at": "R"} for name, each in left.items()}
+    return {"agreements": [{"agreement": "PKS-1", "limits": told, "tariff": 1_000, "balance": 5_000_000}]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "found", "word"),
+    [
+        ({"/v1/usage": limits(day=0, month=50)}, {"allowance": "fail"}, "day is spent until R"),
+        ({"/v1/usage": limits(day=90, month=9)}, {"allowance": "warn"}, "month 9 of 100"),
+        (
+            {"/v1/usage": {"agreements": [{"agreement": "P", "tariff": 1_000, "balance": 999}]}},
+            {"balance": "fail"},
+            "999",
+        ),
+        (
+            {"/v1/usage": {"agreements": [{"agreement": "P", "tariff": 1_000, "balance": 9_000}]}},
+            {"balance": "warn"},
+            "9 answ",
+        ),
+        ({"/v1/failures": {"items": [{"cause": {"slug": "attempts-exhausted"}}]}}, {"attempts": "warn"}, "1 calls"),
+        (
+            {"/v1/agreement": agreement(duties={"report": {"due": "2026-01-01"}})},
+            {"duties": "warn"},
+            "report by 2026-01-01",
+        ),
+    ],
+)
+def test_what_is_spent_or_due_is_told(peer, profile_path, changed, found, word) -> None:
+    """A spent day, month or balance is a fault; what soon will be, guesses that ran out and duties are warnings."""
+    peer.document = agreement()
+    peer.documents = changed
+    code, findings = examined(profile_path)
+    assert {name: one["state"] for name, one in findings.items() if one["state"] != "ok"} == found
+    assert all(word in findings[name]["found"] for name in found)
+    assert code == ("fail" in found.values())
+
+
+def test_a_verification_that_is_not_signed_is_a_fault(peer, profile_path) -> None:
+    """The last check goes the whole way of a question, and believes nothing that bears no signature."""
+    peer.document = agreement()
+    peer.unsigned = {"/v1/verifications"}
+    code, findings = examined(profile_path)
+    assert (code, findings["answer"]["state"]) == (1, "fail")
+    assert "not signed" in findings["answer"]["found"]
 
 
 def test_a_term_about_to_end_is_a_warning(peer, profile_path) -> None:

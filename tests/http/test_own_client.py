@@ -214,6 +214,8 @@ def test_the_doctor_names_what_is_wrong(gateway, tmp_path) -> None:
     """An ended agreement, another's key, another issuer and no profile are found: exit 1, or 2 without a profile."""
     assert examined(profile(gateway, "lapsed"))[0] == 1
     assert examined(profile(gateway, "elsewhere"))[0] == 1
+    code, states = examined(profile(gateway, "penniless"))
+    assert (code, states["balance"], states["answer"]) == (1, "fail", "ok")
     folder = tmp_path / "bpjs"
     shutil.copytree(profile(gateway, "bpjs").parent, folder)
     shutil.copy(profile(gateway, "small").parent / "key.jwk", folder / "key.jwk")
