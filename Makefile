@@ -107,10 +107,21 @@ suite: venv-test ## the tests alone (ARGS="tests/ledger -x")
 console: venv-test ## the tests of the console, in a real browser
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -q tests/console
 
+.PHONY: quick
+quick: venv-test ## for the change at hand, within a minute: style, types, the pure rooms and the rooms that differ from main
+	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check . && .venv/bin/mypy --strict gateway
+	@.venv/bin/python tests/quick.py $(ARGS)
+
 .PHONY: prove
-prove: debian venv-test ## the long proofs: kills, clusters, large registers, a client of another language
+prove: debian venv-test ## the long proofs: kills, clusters, large registers, a client of another language, other days
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory debian DEBIAN="nodejs npm"
 	@.venv/bin/python -m pytest -m prove --timeout 7200 $(ARGS)
+	@$(MAKE) --no-print-directory times
+
+.PHONY: times
+times: venv-test ## the suite in other orders, at the end of a day, a month, a year, on 29 February (ARGS="tests/store")
+	@$(MAKE) --no-print-directory debian DEBIAN="$(DEBIAN) gcc libc6-dev"
+	@.venv/bin/python tests/moments.py $(ARGS)
 
 .PHONY: pictures
 pictures: debian venv-test ## pictures of every page of the console, into var/pictures (NIK_PICTURES)

@@ -8,12 +8,18 @@ from typing import Any
 from gateway.errors import Cause
 from gateway.register.reasons import REASONS, Status
 from gateway.register.record import Record
+from gateway.synthetic.population import REFERENCE_DATE
 
 Sample = Sequence[tuple[Record, str, str | None]]
+_ADULT_SINCE = REFERENCE_DATE.replace(year=REFERENCE_DATE.year - 17).isoformat()
 
 
 def magic(sample: Sample, base_url: str) -> dict[str, Any]:
-    """One resident for every status and reason, and one recipe for every refusal."""
+    """One resident for every status and reason, and one recipe for every refusal.
+
+    Residents are adults of the day that the population was made for: whoever turns 17 later changes status on that day.
+    """
+    sample = [row for row in sample if row[0].claims.get("birth_date", "9") <= _ADULT_SINCE]
     by_status = {str(status): _first(sample, lambda row, s=str(status): row[1] == s) for status in Status}
     by_reason = {slug: _first(sample, lambda row, s=slug: row[2] == s) for slug in REASONS}
     active = by_status["active"]

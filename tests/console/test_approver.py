@@ -146,21 +146,21 @@ def certificate(name: str) -> str:
     )
     made = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
     made = made.serial_number(x509.random_serial_number()).not_valid_before(now)
-    signed = made.not_valid_after(dt.datetime(2027, 3, 4, tzinfo=dt.UTC)).sign(key, hashes.SHA256())
+    signed = made.not_valid_after(dt.datetime(2035, 3, 4, tzinfo=dt.UTC)).sign(key, hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _key(console: Any) -> tuple[str, list[str]]:
     key = jwk(f"kunci-{next(_numbers)}")
-    body = NewKey(jwk=key, expires="2027-06-01")
+    body = NewKey(jwk=key, expires="2035-06-01")
     told = console.act("propose_key", {"id": registered(console)}, body, PROPOSER)
-    return told["approval"], [ECKey.import_key(key).thumbprint(), key["kid"], "1 Jun 2027", "memegang kunci pribadinya"]
+    return told["approval"], [ECKey.import_key(key).thumbprint(), key["kid"], "1 Jun 2035", "memegang kunci pribadinya"]
 
 
 def _certificate(console: Any) -> tuple[str, list[str]]:
     body = NewKey(certificate=certificate("bank"))
     told = console.act("propose_key", {"id": registered(console)}, body, PROPOSER)
-    return told["approval"], ["CN=BSrE Contoh", "CN=bank.example", "4 Mar 2027", "penerbitnya memang yang diharapkan"]
+    return told["approval"], ["CN=BSrE Contoh", "CN=bank.example", "4 Mar 2035", "penerbitnya memang yang diharapkan"]
 
 
 def _payment(console: Any) -> tuple[str, list[str]]:
@@ -168,9 +168,9 @@ def _payment(console: Any) -> tuple[str, list[str]]:
 
 
 def _exemption(console: Any) -> tuple[str, list[str]]:
-    body = Exemption("ministry", "Surat S-9/2026", until="2027-12-31")
+    body = Exemption("ministry", "Surat S-9/2026", until="2035-12-31")
     told = console.act("propose_exemption", {"id": registered(console)}, body, PROPOSER)
-    return told["approval"], ["Kementerian", "Surat S-9/2026", "31 Des 2027", "PP 10/2023"]
+    return told["approval"], ["Kementerian", "Surat S-9/2026", "31 Des 2035", "PP 10/2023"]
 
 
 def _member(console: Any) -> tuple[str, list[str]]:

@@ -92,8 +92,8 @@ def whole() -> dict[str, Any]:
         "purposes.account_opening.claims.name": "decide", "purposes.account_opening.claims.birth_date": "decide",
         "access.method": "dpop", "access.addresses.0": "203.0.113.0/24", "access.hours.from": "06:00", "access.hours.to": "22:00",
         "allowance.burst": "50", "allowance.day": "20.000", "allowance.month": "400.000", "allowance.tariff": "1.000",
-        "duties.return_data.due": "2027-02-10", "duties.return_data.every_months": "1",
-        "duties.semester_report.due": "2027-07-31", "duties.semester_report.every_months": "6",
+        "duties.return_data.due": "2035-02-10", "duties.return_data.every_months": "1",
+        "duties.semester_report.due": "2035-07-31", "duties.semester_report.every_months": "6",
         "dpia.reference": "DPIA/2026/1", "dpia.date": "2026-01-05", "breach_contact.name": "Pusat Insiden",
         "breach_contact.email": "insiden@contoh.example", "data_protection_officers.0.name": "Rina",
         "data_protection_officers.0.email": "pdp@contoh.example", "suspension.grounds.0": "semester report late",
@@ -343,10 +343,10 @@ def agreement(partner: str) -> dict[str, Any]:
     instrument = {"number": "1", "date": "2025-12-01", "file_sha256": "0" * 64, "signatories": SIDES}
     return {
         "id": f"impor-{next(_numbers)}", "partner": partner, "supervising_ministry": "OJK",
-        "term": {"starts": "2026-01-01", "ends": "2030-01-01"}, "mou": instrument, "pks": instrument,
+        "term": {"starts": "2026-01-01", "ends": "2036-01-01"}, "mou": instrument, "pks": instrument,
         "purposes": {"account_opening": party}, "access": {"method": "dpop", "addresses": ["203.0.113.0/24"]},
         "allowance": {"burst": 5, "day": 100, "month": 1000, "tariff": 1000},
-        "duties": {name: {"due": "2027-01-31", "every_months": 6} for name in ("return_data", "semester_report")},
+        "duties": {name: {"due": "2035-01-31", "every_months": 6} for name in ("return_data", "semester_report")},
         "dpia": {"reference": "D", "date": "2026-01-01"}, "data_protection_officers": [{"name": "R", "email": "r@c.example"}],
         "breach_contact": {"name": "R", "email": "r@c.example"}, "suspension": {"grounds": ["late"]},
         "termination": {"grounds": ["end"]},
@@ -411,7 +411,7 @@ def test_a_payment_and_an_exemption_are_proposed(post_of) -> None:
     assert post_of(WHO, f"{path}/propose_payment", fields).status_code == 303
     late = post_of(WHO, f"{path}/propose_exemption", {"ground": "cooperative", "proof": "S/1", "until": "2020-01-01"})
     assert 'id="f-until-error"' in late.text
-    good = post_of(WHO, f"{path}/propose_exemption", {"ground": "cooperative", "proof": "S/1", "until": "2030-01-01"})
+    good = post_of(WHO, f"{path}/propose_exemption", {"ground": "cooperative", "proof": "S/1", "until": "2035-01-01"})
     assert good.status_code == 303
 
 

@@ -32,8 +32,8 @@ def fields(**changes: Any) -> dict[str, Any]:
         "access": {"method": "dpop", "addresses": ["127.0.0.0/8", "::1/128"]},
         "allowance": {"burst": 1000, "day": 5000, "month": 50_000, "tariff": 1000, "prepaid": False},
         "duties": {
-            "return_data": {"due": "2030-01-31", "every_months": 1},
-            "semester_report": {"due": "2030-07-31", "every_months": 6},
+            "return_data": {"due": "2035-01-31", "every_months": 1},
+            "semester_report": {"due": "2035-07-31", "every_months": 6},
         },
         "data_protection_officers": [{"name": "Rina Contoh", "email": "pdp@bank.example"}],
         "breach_contact": {"name": "Pusat Insiden", "email": "insiden@bank.example"},

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -76,17 +77,16 @@ def test_a_token_that_is_gone_is_refused_until_it_is_back(tmp_path: Path) -> Non
 def test_other_keys_under_the_same_labels_are_not_taken(tmp_path: Path) -> None:
     """A token that was initialised anew and filled again: under other keys nobody would be found any more."""
     ring = loaded("other", tmp_path)
-    held = held_by(ring)
-    words = ["softhsm2-util", "--init-token", "--token", "other", "--label", "other", "--so-pin", "1234", "--pin", PIN]
-    subprocess.run(words, check=True, capture_output=True)
-    with pytest.raises(KeysUnavailable):
-        ring.mac(Job.INDEX).mac(b"x")
-    (tmp_path / "claims-1.wrapped").unlink()
-    wait_for("the empty token", lambda: "holds no key for" in told(ring))
-    # In a process of its own, as an operator would: what is tried here meanwhile ends every session of this one.
-    subprocess.run([sys.executable, "-c", _PROVISION, str(token("other").module), PIN, str(tmp_path)], check=True)
-    wait_for("the other keys", lambda: "holds another key for" in told(ring))
-    held.close()
+    with closing(held_by(ring)):  # what goes on asking the token would not survive its module
+        anew = f"softhsm2-util --init-token --token other --label other --so-pin 1234 --pin {PIN}"
+        subprocess.run(anew.split(), check=True, capture_output=True)
+        with pytest.raises(KeysUnavailable):
+            ring.mac(Job.INDEX).mac(b"x")
+        (tmp_path / "claims-1.wrapped").unlink()
+        wait_for("the empty token", lambda: "holds no key for" in told(ring))
+        # In a process of its own, as an operator would: what is tried here meanwhile ends every session of this one.
+        subprocess.run([sys.executable, "-c", _PROVISION, str(token("other").module), PIN, str(tmp_path)], check=True)
+        wait_for("the other keys", lambda: "holds another key for" in told(ring))
 
 
 _PROVISION = """

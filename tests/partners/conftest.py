@@ -41,7 +41,7 @@ def table(example: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def agreement(example: str, catalogue: PurposeCatalogue) -> Agreement:
-    """The example's agreement, in force from 2026-01-01 to 2027-12-31."""
+    """The example's agreement, in force from 2026-01-01 to 2035-12-31."""
     found = parse_file(example, "agreements.md", catalogue, AgreementState.IN_FORCE)[0].agreement
     assert found is not None
     return found

@@ -204,7 +204,7 @@ def test_agreement_document_tells_all(agreement: Agreement) -> None:
     shown = found["agreements"][0]
     assert shown["agreement"] == "pks-bank-contoh-2026"
     assert shown["state"] == "in_force"
-    assert shown["term"] == {"starts": "2025-12-31T17:00:00Z", "ends": "2027-12-31T17:00:00Z"}
+    assert shown["term"] == {"starts": "2025-12-31T17:00:00Z", "ends": "2035-12-31T17:00:00Z"}
     assert shown["purposes"][PURPOSE] == {
         "legal_basis": "legal_obligation",
         "decide": ["name", "birth_date"],

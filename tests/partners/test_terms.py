@@ -39,7 +39,7 @@ def test_example_of_the_docs_is_read(example: str, catalogue: PurposeCatalogue) 
     assert (agreement.id, agreement.partner, agreement.version) == ("pks-bank-contoh-2026", "bank-contoh", 1)
     assert agreement.state is AgreementState.DRAFT
     assert agreement.starts == jakarta_midnight(date(2026, 1, 1))
-    assert agreement.ends == jakarta_midnight(date(2028, 1, 1))
+    assert agreement.ends == jakarta_midnight(date(2036, 1, 1))
     assert agreement.limits == Limits(50, 20_000, 400_000, tariff=1000, prepaid=True, per_nik=5)
     assert agreement.networks == (ip_network("203.0.113.0/24"), ip_network("2001:db8:7::/48"))
     assert agreement.purposes["account_opening"] == PurposeTerms(
