@@ -121,7 +121,7 @@ def test_nothing_is_sealed_in_a_restored_backup(deployment: Deployment, tmp_path
 def test_the_commands_of_the_log(deployment: Deployment, tmp_path: Path) -> None:
     """Check --since, prove, export and prune on a deployment that is not running; the published checker agrees."""
     export = str(tmp_path / "export.ndjson")
-    checker = Path(__file__).parents[2] / "checker" / "check_ledger.py"
+    checker = Path(__file__).parents[3] / "checker" / "check_ledger.py"
     told = json.loads(command(deployment, "ledger", "export", export, "--private", "--json"))
     assert told["count"] == told["size"]
     assert Path(export).stat().st_mode & 0o777 == 0o600

@@ -12,7 +12,7 @@ import pytest
 from desk import Office
 from served import Gateway
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "staff"))  # pytest's importlib mode puts no test folder on the path
+sys.path.insert(0, str(Path(__file__).parents[2] / "staff"))  # pytest's importlib mode puts no test folder on the path
 
 from provider import CLIENT, SECRET, OpenIdProvider, serving
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from desk import Office, new_name, slug
 from partner import Partner, ProofKey
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "staff"))  # pytest's importlib mode puts no test folder on the path
+sys.path.insert(0, str(Path(__file__).parents[2] / "staff"))  # pytest's importlib mode puts no test folder on the path
 
 from authenticator import Authenticator
 
