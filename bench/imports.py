@@ -21,8 +21,8 @@ import psycopg
 from gateway.clock import SystemClock, SystemEntropy, jakarta_date
 from gateway.keyring import Keyring
 from gateway.keyring import file as key_files
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
+from gateway.store.migrations import schema
 from gateway.store.register.intake import take_in
 from gateway.store.register.residents import RegisterOf
 from gateway.synthetic.population import as_line, residents
@@ -53,7 +53,7 @@ def prepared(count: int = RESIDENTS) -> Iterator[list[tuple[str, Callable[[], fl
         stack.callback(postgresql.stop)
         made = []
         for name, url in (("SQLite", f"sqlite:///{place / 'gateway.db'}"), ("PostgreSQL", postgresql.url)):
-            database = Database(url, SystemClock())
+            database = Database(url, SystemClock(), lambda _: None)
             stack.callback(database.close)
             schema.upgrade(database)
             made.append((name, *_sides(database, file, count, place / "bare.db")))

@@ -31,9 +31,9 @@ from gateway.ledger.publication.keeper import Keeper
 from gateway.ledger.publication.rhythm import Publication
 from gateway.store.audit.finding_days import DaySums
 from gateway.store.audit.searches import found_under
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.migrations import schema
 from gateway.store.search.copy import Filter, Follower, facets_of, find, find_subject, page_statement
 from tests import servers
 
@@ -49,7 +49,7 @@ from gateway.clock import SystemClock
 from gateway.store.engine import Database
 from gateway.store.ledger_parts import check_in_parts
 gc.disable()
-database = Database(sys.argv[1], SystemClock())
+database = Database(sys.argv[1], SystemClock(), lambda _: None)
 began, busy = time.perf_counter(), time.process_time()
 report = check_in_parts(database, SystemClock(), int(sys.argv[2]), lambda _: None, {})
 private = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon")) * 1024
@@ -237,7 +237,7 @@ def main() -> int:
                     server.start()
                     one.callback(server.stop)
                     url = server.url
-                database = Database(url, SystemClock())
+                database = Database(url, SystemClock(), lambda _: None)
                 one.callback(database.close)
                 schema.upgrade(database)
                 each = deployed(database, place)

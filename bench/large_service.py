@@ -73,7 +73,7 @@ def build(place: Path, size: int, database: str | None, tell: Callable[[str], No
     if not (place / "demo.json").exists():
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=HOUSE)
     tell(f"{size:,} residents made and taken in {time.perf_counter() - began:,.0f} s")
-    opened = Database(read(place / "gateway.toml").database_url, SystemClock())
+    opened = Database(read(place / "gateway.toml").database_url, SystemClock(), lambda _: None)
     try:
         first, began = LedgerOf(opened).head().size, time.perf_counter()
         for _ in ledger.fill(opened, first, max(size - first, 0), AT_ONCE):

@@ -20,9 +20,9 @@ from gateway.keyring.keys import b64u
 from gateway.ledger.check.check import sweep
 from gateway.ledger.log.entry import Entry, make_entry, private_bytes
 from gateway.ledger.log.merkle import Frontier
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
 from gateway.store.ledger.entries import LedgerOf, read_head
+from gateway.store.migrations import schema
 from gateway.store.sealing.seals import append
 from tests import servers
 
@@ -82,7 +82,10 @@ def databases() -> Iterator[list[Database]]:
         postgresql = servers.Postgresql(place / "postgresql", durable=True)
         postgresql.start()
         stack.callback(postgresql.stop)
-        made = [Database(url, SystemClock()) for url in (f"sqlite:///{place / 'gateway.db'}", postgresql.url)]
+        made = [
+            Database(url, SystemClock(), lambda _: None)
+            for url in (f"sqlite:///{place / 'gateway.db'}", postgresql.url)
+        ]
         for database in made:
             stack.callback(database.close)
             schema.upgrade(database)

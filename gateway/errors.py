@@ -107,6 +107,10 @@ class LedgerForked(StoreUnavailable):
     """The database does not extend the checkpoint that this node keeps outside it: nothing is sealed in it."""
 
 
+class Unguarded(StoreUnavailable):
+    """Nobody says in this process whether the log may be appended to: nothing is."""
+
+
 class KeysUnavailable(StoreUnavailable):
     """The HSM that holds the keys does not answer, or no longer holds them: nothing is named, signed or found."""
 

@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 
 import psycopg
 import servers
+from admitting import any_log
 
 from gateway.cli.demonstration import Demonstration
 from gateway.client.keys import PrivateKey
@@ -255,7 +256,7 @@ class Deployment:
 
     def ledger(self) -> tuple[dict[str, dict[str, Any]], Report]:
         """Every leaf by its hash (base64url), in order and with its `index`; the ledger must be sound."""
-        database = Database(read(self.config).database_url, CLOCK)
+        database = Database(read(self.config).database_url, CLOCK, any_log)
         leaves: dict[str, dict[str, Any]] = {}
         with LedgerOf(database).snapshot() as (head, entries):
             stored = list(entries)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from admitting import any_log
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
 
@@ -17,10 +18,12 @@ from gateway.ledger.check.check import Report, sweep
 from gateway.ledger.log.note import PLAIN, NoteSigner, VerifierKey
 from gateway.ledger.log.tiles import Tile
 from gateway.ledger.publication.keeper import Cosign, Keeper
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import ledger_head, metadata
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.ledger.entries import LedgerOf
 from gateway.store.ledger.stored_tiles import tiles_of
+from gateway.store.ledger.tables import ledger_head
+from gateway.store.migrations.all_tables import metadata
 from gateway.store.sealing.history import RecordedChange, write_history
 
 HOUSE = Path(__file__).parents[1]
@@ -52,7 +55,7 @@ class Log:
     """A ledger in a database."""
 
     def __init__(self, url: str) -> None:
-        self.database = Database(url, CLOCK)
+        self.database = Database(url, CLOCK, any_log)
         self.reader = LedgerOf(self.database)
         self._count = 0
 

@@ -55,6 +55,79 @@ def test_imports_go_down() -> None:
     assert lint_imports(config_filename=str(HOUSE / "pyproject.toml"), no_cache=True, no_logo=True) == 0
 
 
+def test_no_folder_leads_back_to_itself() -> None:
+    """No folder of the gateway reaches itself by way of others, and no file does."""
+    files = {path: _dotted(path) for path in _modules("gateway") if "migrations" not in path.parts}
+    names = {name: path for path, name in files.items()}
+    by_file: dict[str, set[str]] = {name: set() for name in names}
+    by_folder: dict[str, set[str]] = {}
+    for path, name in files.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gateway"):
+                for alias in node.names:
+                    whole = f"{node.module}.{alias.name}"
+                    target = whole if whole in names else str(node.module)
+                    by_file[name].add(target)
+                    folders = _folder(path), _folder(names.get(target, path))
+                    if folders[0] != folders[1]:
+                        by_folder.setdefault(folders[0], set()).add(folders[1])
+    assert _circles(by_file) == []
+    assert _circles(by_folder) == []
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _folder(path: Path) -> str:
+    """The folder of a file; a file at the root of the gateway is one by itself."""
+    parts = path.relative_to(HOUSE).parts
+    return "/".join(parts[:-1]) if len(parts) > 2 else "/".join(parts)
+
+
+def _circles(arrows: dict[str, set[str]]) -> list[str]:
+    """Whatever reaches itself."""
+    found = []
+    for start, others in arrows.items():
+        seen: set[str] = set()
+        waiting = list(others)
+        while waiting:
+            here = waiting.pop()
+            if here not in seen:
+                seen.add(here)
+                waiting += arrows.get(here, ())
+        if start in seen:
+            found.append(start)
+    return found
+
+
+def test_no_name_stands_for_two_things() -> None:
+    """No class name is defined twice in the gateway."""
+    defined: dict[str, list[str]] = {}
+    for path in _modules("gateway"):
+        if "client" in path.parts:  # a package of its own, which a partner installs
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                defined.setdefault(node.name, []).append(_name(path))
+    assert {name: places for name, places in defined.items() if len(places) > 1} == {}
+
+
+def test_the_store_knows_no_http() -> None:
+    """No path, no status and no header of HTTP stands in the store's code: what a caller is told is the web's."""
+    http = re.compile(r"/v1/|\betag\b|\blocation\b|if-match|status_code|\bstatus=[1-5][0-9][0-9]\b", re.IGNORECASE)
+    found = []
+    for path in _modules("gateway/store"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and not _is_docstring(node):
+                found += [f"{_name(path)}:{node.lineno}"] if http.search(node.value) else []
+    assert found == []
+
+
+def _is_docstring(node: ast.Constant) -> bool:
+    return "\n" in str(node.value) or str(node.value)[-1:] in ".?" or "`" in str(node.value)
+
+
 def test_no_word_says_nothing() -> None:
     """No folder or file is named by a word that could hold anything."""
     names = {_name(path): set(path.relative_to(HOUSE).with_suffix("").parts) for path in _modules("gateway", "tests")}

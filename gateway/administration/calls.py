@@ -81,8 +81,7 @@ class Administration:
             outcome = (await self._sealing.seal([replace(submission, drafts=(whole,))]))[0]
             if not isinstance(outcome, Sealed) or outcome.cause:
                 return outcome
-            headers = (("ETag", shown.etag),) if shown.etag else ()
-            return replace(outcome, headers=headers, body=shown.raw or outcome.body)
+            return replace(outcome, revision=shown.revision, body=shown.raw or outcome.body)
 
         return await attempt(self._directory, step)
 

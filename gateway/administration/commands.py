@@ -14,13 +14,17 @@ from gateway.sealing.submission import Outcome, Submission
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing that a person does. `match` is what `If-Match` named, empty without it."""
+    """One thing that a person does.
+
+    `expected` are the revisions (`Shown.revision`) of the view `watched` that it may be done to; empty: whichever stands.
+    """
 
     name: str
     path: Mapping[str, str]
     body: Any
     person: str
-    match: str = ""
+    watched: str = ""
+    expected: tuple[str, ...] = ()
     client_id: str = ""
     prepared: Any = None  # what was looked up for it before the sealing lock was taken
 
@@ -52,7 +56,7 @@ class Shown:
     """
 
     document: Mapping[str, Any]
-    etag: str = ""
+    revision: str = ""
     agreement: str = ""
     private: Mapping[str, Any] = field(default_factory=dict)
     raw: bytes = b""

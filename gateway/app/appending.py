@@ -6,7 +6,6 @@ from gateway.app.deployment import Deployment, open_deployment
 from gateway.app.publishing import keeper_of
 from gateway.clock import Clock, Entropy
 from gateway.config import Settings
-from gateway.store.ledger.entries import LedgerOf
 
 
 def open_to_append(settings: Settings, clock: Clock, entropy: Entropy, *, at_once: bool = False) -> Deployment:
@@ -36,4 +35,4 @@ def guard(deployment: Deployment) -> None:
             examined = True
         keeper.admit(first)
 
-    LedgerOf(deployment.database).guard(admit)
+    deployment.database.guard(admit)

@@ -14,8 +14,8 @@ from gateway.keyring import file as key_files
 from gateway.keyring.example import THUMBPRINTS
 from gateway.keyring.session import Slot
 from gateway.oauth.mtls import Authorities, CertificateFault
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
+from gateway.store.migrations import schema
 
 
 @dataclass(frozen=True, slots=True)

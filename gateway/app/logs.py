@@ -18,7 +18,7 @@ _FIELDS = (
 _WRITTEN = (structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
 
 
-class _Line(logging.Handler):
+class _JsonLines(logging.Handler):
     """What libraries say (the database's driver and pool, the server, the event loop), as a line of our own."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -50,7 +50,7 @@ def configure_logging(level: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     root = logging.getLogger()
-    root.handlers[:] = [_Line(sys.stderr)]
+    root.handlers[:] = [_JsonLines(sys.stderr)]
     root.setLevel(max(logging.getLevelName(level.upper()), logging.WARNING))  # their news is not ours
     logging.captureWarnings(True)  # noqa: FBT003  its own signature
     log = structlog.get_logger("gateway")

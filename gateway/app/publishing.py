@@ -59,7 +59,7 @@ class Publishing:
         self._metrics = metrics
         self._told = ""
         self._task: asyncio.Task[None] | None = None
-        LedgerOf(deployment.database).guard(keeper.admit)
+        deployment.database.guard(keeper.admit)
 
     async def begin(self, plain: SealedReads, facts: Mapping[str, str]) -> None:
         """Look at the database before anything is sealed in it; then the entry of the start, and the first checkpoint."""

@@ -162,7 +162,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
     judge = Judge(keyring, entropy, behind_after=settings.register_behind_after_hours * HOUR)
     metrics = Metrics()
     keeper = keeper_of(deployment, metrics)
-    LedgerOf(deployment.database).guard(keeper.admit)
+    deployment.database.guard(keeper.admit)
     publishing = None if sealer_socket else Publishing(deployment, keeper, metrics)
 
     async def ready() -> Mapping[str, Any]:

@@ -8,8 +8,8 @@ import rich_click as click
 
 from gateway.cli.output import FOUND_FAULT, config_option, json_option, say, settings_of
 from gateway.clock import SystemClock
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
+from gateway.store.migrations import schema
 from gateway.store.search.copy import Follower
 
 

@@ -37,8 +37,8 @@ from gateway.register.lines import as_line
 from gateway.register.record import Record
 from gateway.register.status import judge
 from gateway.staff.member import link_of
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
+from gateway.store.migrations import schema
 from gateway.store.partners.standings import PartnersOf
 from gateway.store.register.intake import BATCH
 from gateway.store.register.residents import Progress, RegisterOf

@@ -8,8 +8,8 @@ from typing import Any
 
 import rich_click as click
 
-from gateway.cli.desk import desk_of
-from gateway.cli.installation import EXAMPLE, FIRST, Installation, Lack, invite_first, missing
+from gateway.cli.acting import commands_of
+from gateway.cli.installation import EXAMPLE, FIRST, Installation, StillMissing, invite_first, missing
 from gateway.cli.output import json_option, say
 
 
@@ -33,14 +33,14 @@ def init(directory: Path, issuer: str, registrar: str, approver: str, database: 
     if " ".join(registrar.split()).casefold() == " ".join(approver.split()).casefold():
         raise click.UsageError("--registrar and --approver must be two persons")
     settings = Installation(directory.resolve(), issuer, database).make()
-    with desk_of(settings) as desk:
-        invited = invite_first(desk, dict(zip(FIRST, (registrar, approver), strict=True)))
-        lacks = list(missing(desk, settings))
+    with commands_of(settings) as commands:
+        invited = invite_first(commands, dict(zip(FIRST, (registrar, approver), strict=True)))
+        lacks = list(missing(commands, settings))
     document = {"config": str(settings.file), "invited": invited, "missing": [asdict(lack) for lack in lacks]}
     say(as_json, document, lambda: _words(settings.file, invited, lacks))
 
 
-def _words(config: Path, invited: list[dict[str, Any]], lacks: list[Lack]) -> str:
+def _words(config: Path, invited: list[dict[str, Any]], lacks: list[StillMissing]) -> str:
     lines = [f"The gateway of {config} is made. Start it with:", f"  nik-gateway serve --config {config}", ""]
     for each in invited:
         lines += [

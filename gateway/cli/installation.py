@@ -16,7 +16,7 @@ from typing import Any
 from joserfc.jwk import ECKey
 
 from gateway.administration.requests.staff import NewMember
-from gateway.cli.desk import Desk
+from gateway.cli.acting import OperatorCommands
 from gateway.cli.payments import balances
 from gateway.clock import SystemClock, SystemEntropy, jakarta_date
 from gateway.config import Settings, read
@@ -26,8 +26,8 @@ from gateway.keyring.keys import b64u
 from gateway.ledger.publication.checkpoint import origin_of
 from gateway.policy.policies import SHIPPED
 from gateway.staff.roles import Role
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
+from gateway.store.migrations import schema
 from gateway.store.register.residents import RegisterOf
 from gateway.store.staff.first_person import found
 
@@ -37,7 +37,7 @@ EXAMPLE = "example"
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class StillMissing:
     """Something that is still missing, and what to do about it."""
 
     what: str
@@ -104,52 +104,59 @@ class Installation:
         (folder / "agreement.toml").write_text(text, "utf-8")
 
 
-def invite_first(desk: Desk, persons: dict[Role, str]) -> list[dict[str, str]]:
+def invite_first(commands: OperatorCommands, persons: dict[Role, str]) -> list[dict[str, str]]:
     """Make the first registrar and approver members, unless the house has some; each with the link to enrol by.
 
     Raises Refused.
     """
-    held = {role for each in desk.rows() if each["state"] != "dismissed" for role in each["roles"]}
+    held = {role for each in commands.rows() if each["state"] != "dismissed" for role in each["roles"]}
     made = []
     for role, person in persons.items():
         if role.value not in held:
             first = found(
-                desk.deployment.database, desk.deployment.entropy, NewMember(person, [role.value]), "command line"
+                commands.deployment.database,
+                commands.deployment.entropy,
+                NewMember(person, [role.value]),
+                "command line",
             )
-            made.append({"person": person, "role": role.value, "member": first.member, "link": desk.link(first.token)})
+            made.append(
+                {"person": person, "role": role.value, "member": first.member, "link": commands.link(first.token)}
+            )
     return made
 
 
-def missing(desk: Desk, settings: Settings) -> Iterator[Lack]:
+def missing(commands: OperatorCommands, settings: Settings) -> Iterator[StillMissing]:
     """What a gateway still lacks before partners can be answered, first things first."""
     config = f"--config {settings.file}"
-    waiting = [each["person"] for each in desk.rows() if each["state"] == "invited"]
+    waiting = [each["person"] for each in commands.rows() if each["state"] == "invited"]
     if waiting:
         remedy = f"each opens the own link; a new one: nik-gateway staff invite MEMBER --by NAME {config}"
-        yield Lack(f"passkeys of {', '.join(waiting)}", remedy)
+        yield StillMissing(f"passkeys of {', '.join(waiting)}", remedy)
     if settings.tls_certificate is None and not settings.server_proxies:
-        yield Lack("TLS", "set tls.certificate and tls.key, or end it in a proxy and name that in server.proxies")
+        yield StillMissing(
+            "TLS", "set tls.certificate and tls.key, or end it in a proxy and name that in server.proxies"
+        )
     elif settings.tls_certificate is None:
-        yield Lack(f"a proxy that ends TLS for {settings.issuer}", "deploy/haproxy.cfg is a whole one")
-    if RegisterOf(desk.deployment.database, desk.deployment.keyring, desk.deployment.entropy).count() == 0:
-        yield Lack("residents", f"nik-gateway register import FILE --by NAME {config}")
-    if not any(desk.read("usage", {"id": each["id"]})["agreements"] for each in desk.rows("partners")):
+        yield StillMissing(f"a proxy that ends TLS for {settings.issuer}", "deploy/haproxy.cfg is a whole one")
+    if RegisterOf(commands.deployment.database, commands.deployment.keyring, commands.deployment.entropy).count() == 0:
+        yield StillMissing("residents", f"nik-gateway register import FILE --by NAME {config}")
+    if not any(commands.read("usage", {"id": each["id"]})["agreements"] for each in commands.rows("partners")):
         example = settings.file.parent / EXAMPLE / "agreement.toml"
         remedy = f'nik-gateway agreements import {example} --proposer "…" --approver "…" {config}'
-        yield Lack("an agreement in force", remedy)
-    for each in balances(desk):
+        yield StillMissing("an agreement in force", remedy)
+    for each in balances(commands):
         if each["balance"] <= 0:
             remedy = f'nik-gateway payments credit {each["agreement"]} --amount … --reference "…" --proposer "…" --approver "…"'
-            yield Lack(f"a prepayment for {each['agreement']}", f"{remedy} {config}")
-    beside = desk.deployment.database.sqlite_file
+            yield StillMissing(f"a prepayment for {each['agreement']}", f"{remedy} {config}")
+    beside = commands.deployment.database.sqlite_file
     if beside is not None and beside.parent == settings.ledger_checkpoint_file.parent:
-        yield Lack(
+        yield StillMissing(
             "a disk of its own for the kept checkpoint",
             "set ledger.checkpoint_file to another disk than the database's",
         )
     if not settings.ledger_witnesses:
-        yield Lack("a witness", "let an auditor's machine cosign: ledger.witnesses")
-    yield Lack(
+        yield StillMissing("a witness", "let an auditor's machine cosign: ledger.witnesses")
+    yield StillMissing(
         "a copy of the keys, apart from every copy of the database", f"copy {settings.keys}: without them all is lost"
     )
 
@@ -198,7 +205,7 @@ id = "pks-example"
 supervising_ministry = "Kementerian Dalam Negeri"
 term = {{ starts = {today}, ends = {today.year + 2}-01-01 }}
 data_protection_officers = [{{ name = "Example Officer", email = "officer@example.org" }}]
-breach_contact = {{ name = "Example Desk", email = "incidents@example.org" }}
+breach_contact = {{ name = "Example OperatorCommands", email = "incidents@example.org" }}
 suspension = {{ grounds = ["semester report three months late"] }}
 termination = {{ grounds = ["end of the trial"] }}
 access = {{ method = "dpop", addresses = ["127.0.0.0/8", "::1/128"] }}

@@ -36,10 +36,10 @@ from gateway.ledger.publication.checkpoint import Checkpoint, successor, verify,
 from gateway.ledger.publication.export import entry_lines, first_since, head_line, stretch
 from gateway.ledger.publication.keeper import Keeper
 from gateway.ledger.publication.rhythm import NotYet, Publication
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
 from gateway.store.ledger.entries import LedgerOf
 from gateway.store.ledger.parts import check_in_parts
+from gateway.store.migrations import schema
 from gateway.store.sealing.declaration import declare_new_log
 from gateway.store.sealing.retention import prune as prune_entries
 
@@ -264,6 +264,7 @@ def declare(config: Path, proposer: str, approver: str, reason: str, as_json: bo
             click.echo(f"refused so far: {fork}", err=True)
         else:
             stop(COULD_NOT_RUN, "the database extends the kept checkpoint: there is no need for a new log")
+        deployment.database.guard(lambda _: None)  # two persons answer for what the keeper refuses
         old = keeper.last()
         if old is None:
             stop(COULD_NOT_RUN, f"{keeper.path} holds no checkpoint")

@@ -8,7 +8,7 @@ from typing import Any
 import rich_click as click
 
 from gateway.administration.requests.partners import Payment
-from gateway.cli.desk import Desk, desk_of
+from gateway.cli.acting import OperatorCommands, commands_of
 from gateway.cli.output import FOUND_FAULT, config_option, json_option, say, stop, table
 
 MOST = 1_000_000_000_000  # rupiah of one transfer
@@ -19,14 +19,14 @@ def payments() -> None:
     """Prepayments: credit a transfer, list what was credited and what is left."""
 
 
-def balances(desk: Desk, partner: str = "") -> list[dict[str, Any]]:
+def balances(commands: OperatorCommands, partner: str = "") -> list[dict[str, Any]]:
     """Every prepaid agreement in force, with its partner and balance in rupiah."""
-    known = [each["id"] for each in desk.rows("partners")]
+    known = [each["id"] for each in commands.rows("partners")]
     return [
         {"agreement": one["agreement"], "partner": name, "balance": one["balance"]}
         for name in known
         if partner in ("", name)
-        for one in desk.read("usage", {"id": name})["agreements"]
+        for one in commands.read("usage", {"id": name})["agreements"]
         if "balance" in one
     ]
 
@@ -49,15 +49,15 @@ def credit(  # noqa: PLR0913  what a payment is made of
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Add a transfer that came in to the balance of a prepaid AGREEMENT; takes two persons."""
-    with desk_of(config) as desk:
-        partner = next((each["partner"] for each in balances(desk) if each["agreement"] == agreement), "")
+    with commands_of(config) as commands:
+        partner = next((each["partner"] for each in balances(commands) if each["agreement"] == agreement), "")
         if not partner:
             stop(
                 FOUND_FAULT,
                 f"nik-gateway: {agreement!r} is no prepaid agreement in force. See: nik-gateway payments list",
             )
         body = Payment(agreement, amount, reference)
-        done = desk.agree("propose_payment", {"id": partner}, (proposer, approver), body)
+        done = commands.agree("propose_payment", {"id": partner}, (proposer, approver), body)
     say(as_json, done, lambda: f"{agreement}: {amount:,} rupiah credited, balance {done['balance']:,}")
 
 
@@ -67,10 +67,10 @@ def credit(  # noqa: PLR0913  what a payment is made of
 @json_option
 def list_payments(config: Path, partner: str, as_json: bool) -> None:  # noqa: FBT001
     """What was credited, and the balance of every prepaid agreement in force."""
-    with desk_of(config) as desk:
-        held = balances(desk, partner)
+    with commands_of(config) as commands:
+        held = balances(commands, partner)
         names = sorted({each["partner"] for each in held} | ({partner} if partner else set()))
-        credited = [row for name in names for row in desk.rows("partner_payments", {"id": name})]
+        credited = [row for name in names for row in commands.rows("partner_payments", {"id": name})]
     say(
         as_json,
         {"balances": held, "payments": credited},

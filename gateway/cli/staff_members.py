@@ -9,7 +9,7 @@ import rich_click as click
 
 from gateway.administration.requests.partners import SuspensionReason
 from gateway.administration.requests.staff import NewMember
-from gateway.cli.desk import desk_of
+from gateway.cli.acting import commands_of
 from gateway.cli.output import config_option, json_option, say, table
 from gateway.clock import rfc3339_seconds
 from gateway.staff.member import SUSPENDED_FOR as MEMBER
@@ -64,15 +64,17 @@ def enrol(  # noqa: PLR0913  what a member is made of
     While the house has no enrolled registrar and approver, whoever runs this command is enough.
     """
     body = NewMember(person, list(roles), partner) if partner else NewMember(person, list(roles))
-    with desk_of(config) as desk:
+    with commands_of(config) as commands:
         if proposer and approver:
-            member = desk.agree("propose_member", {}, (proposer, approver), body)["member"]
-            made = desk.act("invite_member", {"id": member}, proposer)
-            _say_link(as_json, {name: made[name] for name in ("member", "person", "expires")}, desk.link(made["token"]))
+            member = commands.agree("propose_member", {}, (proposer, approver), body)["member"]
+            made = commands.act("invite_member", {"id": member}, proposer)
+            _say_link(
+                as_json, {name: made[name] for name in ("member", "person", "expires")}, commands.link(made["token"])
+            )
             return
-        first = found(desk.deployment.database, desk.deployment.entropy, body, proposer or "command line")
+        first = found(commands.deployment.database, commands.deployment.entropy, body, proposer or "command line")
         document = {"member": first.member, "person": person, "expires": rfc3339_seconds(first.expires)}
-        _say_link(as_json, document, desk.link(first.token))
+        _say_link(as_json, document, commands.link(first.token))
 
 
 @click.command()
@@ -80,8 +82,8 @@ def enrol(  # noqa: PLR0913  what a member is made of
 @json_option
 def members(config: Path, as_json: bool) -> None:  # noqa: FBT001
     """Every person at the console: state, roles, and until when they are certified."""
-    with desk_of(config) as desk:
-        rows = desk.rows()
+    with commands_of(config) as commands:
+        rows = commands.rows()
     say(as_json, {"members": rows}, lambda: "\n\n".join(_tables(rows)))
 
 
@@ -108,9 +110,9 @@ def _tables(rows: list[dict[str, Any]]) -> list[str]:
 @json_option
 def invite(config: Path, member: str, actor: str, as_json: bool) -> None:  # noqa: FBT001
     """Print a new one-time link for a MEMBER without a passkey; the links before it hold no more."""
-    with desk_of(config) as desk:
-        made = desk.act("invite_member", {"id": member}, actor)
-        _say_link(as_json, {name: made[name] for name in ("member", "person", "expires")}, desk.link(made["token"]))
+    with commands_of(config) as commands:
+        made = commands.act("invite_member", {"id": member}, actor)
+        _say_link(as_json, {name: made[name] for name in ("member", "person", "expires")}, commands.link(made["token"]))
 
 
 @click.command()
@@ -121,10 +123,10 @@ def invite(config: Path, member: str, actor: str, as_json: bool) -> None:  # noq
 @json_option
 def recover(config: Path, member: str, proposer: str, approver: str, as_json: bool) -> None:  # noqa: FBT001
     """Let a MEMBER who lost every passkey enrol anew: the old ones and all sessions go, and a link is printed."""
-    with desk_of(config) as desk:
-        desk.agree("propose_recovery", {"id": member}, (proposer, approver))
-        made = desk.act("invite_member", {"id": member}, proposer)
-        _say_link(as_json, {name: made[name] for name in ("member", "person", "expires")}, desk.link(made["token"]))
+    with commands_of(config) as commands:
+        commands.agree("propose_recovery", {"id": member}, (proposer, approver))
+        made = commands.act("invite_member", {"id": member}, proposer)
+        _say_link(as_json, {name: made[name] for name in ("member", "person", "expires")}, commands.link(made["token"]))
 
 
 @click.command()
@@ -134,8 +136,8 @@ def recover(config: Path, member: str, proposer: str, approver: str, as_json: bo
 @json_option
 def recertify(config: Path, member: str, actor: str, as_json: bool) -> None:  # noqa: FBT001
     """Say that a MEMBER still needs the roles, for 92 days more; another person says so."""
-    with desk_of(config) as desk:
-        done = desk.act("recertify_member", {"id": member}, actor)
+    with commands_of(config) as commands:
+        done = commands.act("recertify_member", {"id": member}, actor)
     say(as_json, done, lambda: f"{done['person']}: certified until {done['certified_until']}")
 
 
@@ -147,8 +149,8 @@ def recertify(config: Path, member: str, actor: str, as_json: bool) -> None:  # 
 @json_option
 def suspend(config: Path, member: str, actor: str, reason: str, as_json: bool) -> None:  # noqa: FBT001
     """Suspend a MEMBER at once: every session ends."""
-    with desk_of(config) as desk:
-        done = desk.act("suspend_member", {"id": member}, actor, SuspensionReason(reason))
+    with commands_of(config) as commands:
+        done = commands.act("suspend_member", {"id": member}, actor, SuspensionReason(reason))
     say(as_json, done, lambda: f"{done['person']}: suspended")
 
 

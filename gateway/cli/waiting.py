@@ -39,6 +39,9 @@ class Waiting:
         server = await asyncio.start_server(self._answer, sock=self._listener.dup(), ssl=self._tls, limit=LONGEST)
         await self._over.wait()
         server.close()
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        if under_way:  # whoever was let in is answered: nobody else has that connection
+            await asyncio.wait(under_way, timeout=PATIENCE)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):

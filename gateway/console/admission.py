@@ -23,7 +23,7 @@ class PageAccess:
     def __init__(self, components: Components) -> None:
         self._components = components
         self.sign_in: SignIn = components.sign_in
-        self._desk = ConsoleClient(components)
+        self._client = ConsoleClient(components)
 
     async def knock(self, visit: Visit) -> None:
         """Raises Refused(RATE_EXCEEDED, OVERLOADED): too many from this address did not prove who they are."""
@@ -55,7 +55,7 @@ class PageAccess:
             refusal = Refusal(Cause.INSUFFICIENT_SCOPE, {"scope": scope_of(page)})
         else:
             return
-        raise await self._desk.refuse(visit, scope_of(page), refusal)
+        raise await self._client.refuse(visit, scope_of(page), refusal)
 
     def require_own(self, visit: Visit, token: str | None) -> None:
         """Raises Refused(INSUFFICIENT_SCOPE) unless a page of this console sent it."""

@@ -32,7 +32,7 @@ class Screen:
     def __init__(self, components: Components, gate: PageAccess) -> None:
         self._components = components
         self._gate = gate
-        self.desk = ConsoleClient(components)
+        self.client = ConsoleClient(components)
 
     async def show(self, visit: Visit, page: Page) -> Response[bytes]:
         """A page, or one of its tables as a CSV file."""
@@ -46,7 +46,7 @@ class Screen:
                 return await self._csv(visit, page, query)
             if "file" in query:
                 return await self._file(visit, page, query)
-            told = await self.desk.read_all(visit, page, parameters_of(visit), query)
+            told = await self.client.read_all(visit, page, parameters_of(visit), query)
         except (LoggedOut, Turned) as fault:
             return self.turned(visit, fault)
         return self.render(visit, page, told, query)
@@ -60,7 +60,7 @@ class Screen:
             except forms.Wrong as wrong:
                 told: Documents = {ask.name: None for ask in page.asks}
                 return self.render(visit, page, told, {}, errors=wrong.errors, status=422)
-            told = await self.desk.read_all(visit, page, parameters_of(visit), visit.query(), body)
+            told = await self.client.read_all(visit, page, parameters_of(visit), visit.query(), body)
         except (LoggedOut, Turned) as fault:
             return self.turned(visit, fault)
         return self.render(visit, page, told, {})
@@ -118,7 +118,7 @@ class Screen:
                 return self._html(visit, "step_up.html", page=page, action=action, given=given, status=403)
             match = _one(given, "match") if action.guarded else ""
             try:
-                document = await self.desk.act(visit, action, parameters_of(visit), given, body, match)
+                document = await self.client.act(visit, action, parameters_of(visit), given, body, match)
             except Turned as turned:
                 return await self._not_done(visit, page, action, given, turned)
         except (LoggedOut, Turned) as fault:
@@ -145,7 +145,7 @@ class Screen:
 
     def problem(self, visit: Visit, refused: Refused) -> Response[bytes]:
         """A refusal that is not sealed."""
-        status, document = self.desk.unsealed(visit, refused)
+        status, document = self.client.unsealed(visit, refused)
         return self._problem(visit, refused.refusal.cause, status, document)
 
     def turned(self, visit: Visit, fault: Exception) -> Response[bytes]:
@@ -181,26 +181,26 @@ class Screen:
             given = await form_of(visit)
             self._gate.require_own(visit, visit.request.headers.get("x-csrf-token", _one(given, "csrf")))
         except Refused as refused:
-            raise await self.desk.refuse(visit, CONSOLE, refused.refusal) from refused
+            raise await self.client.refuse(visit, CONSOLE, refused.refusal) from refused
         return visit, given
 
     async def _watched(self, visit: Visit, page: Page, action: Action) -> Told | None:
         if not action.watch:
             return None
         ask = next(one for one in page.asks if one.name == action.watch)
-        return await self.desk.read(visit, ask, parameters_of(visit), visit.query())
+        return await self.client.read(visit, ask, parameters_of(visit), visit.query())
 
     async def _not_done(
         self, visit: Visit, page: Page, action: Action, given: Mapping[str, Sequence[str]], turned: Turned
     ) -> Response[bytes]:
-        """A form that the desk turned down: beside its fields, as a page of what changed meanwhile, or above the form."""
+        """A form that administration turned down: beside its fields, as a page of what changed meanwhile, or above the form."""
         if turned.cause == Cause.INVALID_TOKEN:
             raise turned
         watched = await self._watched(visit, page, action)
         errors: Mapping[str, str] = {}
         if turned.cause == Cause.MALFORMED_REQUEST:
             errors = forms.errors_at(action.fields, [str(each) for each in turned.document.get("members", [])])
-        elif turned.cause == Cause.CONFLICT and watched and watched.etag != _one(given, "match"):
+        elif turned.cause == Cause.CONFLICT and watched and watched.revision != _one(given, "match"):
             moved = changes(_one(given, "seen"), watched.document)
             fields = forms.fill(forms.offering(action.fields, watched.document), given, None, {})
             return self._html(
@@ -240,7 +240,7 @@ class Screen:
         """The page with these documents; `more` takes the place of what it makes of them."""
         docs = {name: one.document if one and not one.problem else None for name, one in told.items()}
         problems = {name: one.problem if one else None for name, one in told.items()}
-        etags = {name: one.etag if one else "" for name, one in told.items()}
+        revisions = {name: one.revision if one else "" for name, one in told.items()}
         tables = {
             table.name: items_of(docs[table.of] or {}, table, visit.words) if docs.get(table.of) is not None else None
             for table in page.tables
@@ -257,7 +257,7 @@ class Screen:
         return self._html(
             visit, page.template or "plain.html", status=status, page=page, docs=docs, tables=tables, first=first,
             actions=offered, filters=filters, search=search, query=query, done=done if known else "", problems=problems,
-            parameters=parameters_of(visit), made=made, etags=etags,
+            parameters=parameters_of(visit), made=made, revisions=revisions,
         )  # fmt: skip
 
     def _html(self, visit: Visit, template: str, **facts: Any) -> Response[bytes]:  # noqa: ANN401  of a template
@@ -287,7 +287,7 @@ class Screen:
         if kind is None:
             raise Refused(Cause.NOT_FOUND)
         ask = next(one for one in page.asks if one.name == name)
-        told = await self.desk.read(visit, replace(ask, optional=False), parameters_of(visit), query)
+        told = await self.client.read(visit, replace(ask, optional=False), parameters_of(visit), query)
         file = f"{name}-{jakarta_date(self._components.clock.now()).isoformat()}.{kind.rpartition('/')[2].removeprefix('x-')}"
         return answer(told.raw, kind, more={"content-disposition": f'attachment; filename="{file}"'})
 
@@ -295,7 +295,7 @@ class Screen:
         table = next((one for one in page.tables if one.name == query["csv"]), None)
         if table is None:
             raise Refused(Cause.NOT_FOUND)
-        items, cut = await self.desk.rows(visit, page, table, parameters_of(visit), query)
+        items, cut = await self.client.rows(visit, page, table, parameters_of(visit), query)
         note = visit.words("csv.cut", most=visit.words.number(MOST_ROWS)) if cut else ""
         name = f"{table.name}-{jakarta_date(self._components.clock.now()).isoformat()}.csv"
         return answer(

@@ -105,7 +105,7 @@ class SignInPages:
                 try:
                     self._gate.require_own(visit, visit.request.headers.get("x-csrf-token", ""))
                 except Refused as refused:
-                    turned = await self._screen.desk.refuse(visit, CONSOLE, refused.refusal)
+                    turned = await self._screen.client.refuse(visit, CONSOLE, refused.refusal)
                     return answer(encode(turned.document), "application/problem+json", turned.status)
                 return await step(visit, await _said(visit))
             except LoggedOut:

@@ -113,7 +113,7 @@ class Sealed(Struct, frozen=True):
     retry_after: int = 0
     cause: str = ""  # the refusal's slug; empty for an answer
     signed: bool = True  # False where the agreement has its answers unsigned
-    headers: tuple[tuple[str, str], ...] = ()  # more headers of an answer to an administrator: ETag, Location
+    revision: str = ""  # of the document that an act left, or that was read
 
 
 class StaleEpoch(Struct, frozen=True):

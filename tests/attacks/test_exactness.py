@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from admitting import any_log
 from deployment import CLOCK, ENTROPY, Deployment, Line, Partner, Reply
 
 from gateway.allowance.account import Room
@@ -28,11 +29,12 @@ from gateway.ledger.check.check import check
 from gateway.ledger.log.entry import Kind, request_digest
 from gateway.sealing.sealer import Sealer
 from gateway.sealing.submission import Draft, Sealed, Submission
-from gateway.store.base import schema
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import accounts
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.migrations import schema
 from gateway.store.sealing.seals import SealsOf
+from gateway.store.sealing.tables import accounts
 from gateway.web.http.problems import Problems
 
 ROOMY = 1_000_000
@@ -91,7 +93,7 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
 @pytest.fixture
 def databases(database_url: str) -> Iterator[list[Database]]:
     """Two openings of one empty database."""
-    opened = [Database(database_url, CLOCK) for _ in range(2)]
+    opened = [Database(database_url, CLOCK, any_log) for _ in range(2)]
     schema.upgrade(opened[0])
     yield opened
     for database in opened:

@@ -14,15 +14,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from admitting import any_log
 from deployment import CLOCK, ENTROPY, Deployment
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from gateway.errors import LedgerFault
 from gateway.ledger.check.check import Report, sweep
 from gateway.ledger.log.merkle import leaf_hash
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import ledger_entries, ledger_head, ledger_open, metadata
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.ledger.tables import ledger_entries, ledger_head, ledger_open
+from gateway.store.migrations.all_tables import metadata
 from gateway.store.sealing.history import RecordedChange, write_history
 
 SIZE = 23  # 10111 in binary: subtrees of several sizes in the frontier
@@ -55,7 +58,7 @@ class Small:
 @pytest.fixture
 def small(database_url: str) -> Iterator[Small]:
     """A ledger of `SIZE` entries in an empty database."""
-    database = Database(database_url, CLOCK)
+    database = Database(database_url, CLOCK, any_log)
     metadata.create_all(database.engine)
     with database.engine.begin() as connection:
         put_many(connection, ledger_head, [(1, 0, b"")])
@@ -187,7 +190,7 @@ def test_the_command_names_the_entry() -> None:
     deployment = Deployment()
     try:
         assert "sound" in deployment.command("ledger", "check")
-        database = Database(f"sqlite:///{deployment.directory / 'gateway.sqlite'}", CLOCK)
+        database = Database(f"sqlite:///{deployment.directory / 'gateway.sqlite'}", CLOCK, any_log)
         with database.engine.begin() as connection:
             for at in (VICTIM + 3, VICTIM):
                 _set(connection, at, private=flipped(bytes(_rows(connection, at)[3]), 300))

@@ -19,6 +19,7 @@ from sqlalchemy import select, update
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
 
+from admitting import any_log
 from console_walk import SAMPLES, give_authenticator
 from deployment import CLOCK, ENTROPY, Deployment
 from furniture import furnish
@@ -34,9 +35,11 @@ from gateway.policy.policies import load
 from gateway.staff.roles import OF_PARTNERS, Role
 from gateway.store.administration.performing import do
 from gateway.store.administration.views import show
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import ledger_entries, members
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.commands.query import ReadContext
+from gateway.store.ledger.tables import ledger_entries
+from gateway.store.staff.tables import members
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -79,7 +82,7 @@ class ServedConsole:
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
         self.origin = f"http://localhost:{deployment.port}"
-        self._database = Database(read(deployment.config).database_url, CLOCK)
+        self._database = Database(read(deployment.config).database_url, CLOCK, any_log)
         self._decider = Decider(load(read(deployment.config).policies))
 
     def act(self, name: str, path: dict[str, str], body: Any, person: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from gateway.console.routes import action_path
 from gateway.errors import Refused
 from gateway.ledger.log.entry import Kind
 from gateway.staff.roles import Role
-from gateway.store.base.tables import invitations, sessions
+from gateway.store.staff.tables import invitations, sessions
 
 REGISTER = "/console/partners/do/register_partner"
 _numbers = itertools.count(1)

@@ -14,7 +14,7 @@ from deployment import Deployment
 from visitor import Visitor
 
 from gateway.staff.roles import Role
-from gateway.store.base.tables import partners
+from gateway.store.partners.tables import partners
 
 MOST_ROWS = 10_000  # of a file
 MANY = MOST_ROWS + 50

@@ -15,6 +15,7 @@ from litestar.testing import TestClient
 from playwright.sync_api import expect
 
 sys.path.append(str(Path(__file__).parents[1] / "staff"))
+from admitting import any_log
 from authenticator import Authenticator
 
 from gateway.administration.commands import Act
@@ -182,7 +183,7 @@ class Watched:
         demonstration.build(lambda _: None)
         self.settings = read(demonstration.settings_file)
         self.application = build(self.settings, self.clock, SystemEntropy())
-        self.database = Database(self.settings.database_url, self.clock)
+        self.database = Database(self.settings.database_url, self.clock, any_log)
         self.decider = Decider(load(self.settings.policies))
         self.http: Any = None
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from admitting import any_log
 from deployment import Deployment, Line, Partner, Reply, assert_sealed
 from sqlalchemy import select
 
@@ -22,8 +23,8 @@ from gateway.config import read
 from gateway.keyring.keys import b64u
 from gateway.ledger.log.merkle import Frontier
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import accounts
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.sealing.tables import accounts
 
 Held = list[tuple[dict[str, Any], Reply]]
 CALLERS = 12
@@ -106,7 +107,7 @@ def kill_once(node: Deployment, tally: Tally, seed: str) -> None:
 
 
 def _hold(node: Deployment, tally: Tally, held: Held) -> None:
-    database = Database(read(node.config).database_url, SystemClock())
+    database = Database(read(node.config).database_url, SystemClock(), any_log)
     leaves: dict[str, dict[str, Any]] = {}
     try:
         with LedgerOf(database).stretch() as (moment, pages):

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from admitting import any_log
 from deployment import HOUSE, Deployment, Line, Partner, Reply, assert_sealed, fresh_database, wait_for
 from durability.forge import ForgedDeployment
 from durability.kills import Held, kills, load
@@ -26,7 +27,7 @@ from sqlalchemy import select
 from gateway.clock import SystemClock
 from gateway.config import read
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import accounts
+from gateway.store.sealing.tables import accounts
 
 CHANCE = random.Random()  # noqa: S311  which one does not matter
 _UNAVAILABLE = {"ledger-unavailable", "register-unavailable"}
@@ -52,7 +53,7 @@ def _assert_nothing_lost(node: Deployment, held: Held) -> None:
         if "entry" in reply.document:
             assert_sealed(leaves, question, reply.document)
     answered = sum(leaf["kind"] == "answer" and leaf["agreement"] == "pks-bpjs" for leaf in leaves.values())
-    database = Database(read(node.config).database_url, SystemClock())
+    database = Database(read(node.config).database_url, SystemClock(), any_log)
     with database.reading() as connection:
         spent = connection.execute(select(accounts.c.month_spent).where(accounts.c.id == "pks-bpjs")).scalar_one()
     database.close()

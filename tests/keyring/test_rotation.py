@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from admitting import any_log
 from click.testing import CliRunner
 
 from gateway.cli.demonstration import Demonstration
@@ -170,7 +171,7 @@ def test_residents_are_found_under_every_version(tmp_path: Path) -> None:
     words = ["register", "import", str(tmp_path / "more.ndjson"), "--by", "A", *config]
     assert CliRunner().invoke(group, words).exit_code == 0
     ring = key_files.load(settings.keys)
-    database = Database(settings.database_url, SystemClock())
+    database = Database(settings.database_url, SystemClock(), any_log)
     register = RegisterOf(database, ring, SystemEntropy())
     with database.reading() as connection:
         for nik, version in ((former, 1), (newcomer, 2)):

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from admitting import any_log
 from deployment import CLOCK, ENTROPY, Deployment, command
 from sqlalchemy import func, select
 
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import ledger_entries, records
+from gateway.store.ledger.tables import ledger_entries
+from gateway.store.register.tables import records
 from gateway.store.sealing.history import RecordedChange, write_history
 
 TWO = ("--proposer", "Petugas Satu", "--approver", "Petugas Dua")
@@ -42,7 +44,7 @@ def restore(deployment: Deployment) -> None:
 
 def counts(deployment: Deployment) -> tuple[int, int]:
     """(entries of the ledger, records of residents)."""
-    database = Database(f"sqlite:///{deployment.directory / DATABASE}", CLOCK)
+    database = Database(f"sqlite:///{deployment.directory / DATABASE}", CLOCK, any_log)
     with database.reading() as connection:
         found = [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in TABLES]
     database.close()
@@ -83,7 +85,7 @@ def test_no_command_appends_to_a_restored_backup(deployment: Deployment, name: s
 def test_a_backup_that_grew_elsewhere_is_no_better(deployment: Deployment) -> None:
     """As long as the kept checkpoint and longer, but another history: it is proven against the checkpoint, not counted."""
     restore(deployment)
-    database = Database(f"sqlite:///{deployment.directory / DATABASE}", CLOCK)
+    database = Database(f"sqlite:///{deployment.directory / DATABASE}", CLOCK, any_log)
     with database.sealing() as (connection, now):
         changes = [RecordedChange("agreement", "Petugas Tiga", {"number": number}) for number in range(50)]
         write_history(connection, changes, now, ENTROPY)

@@ -15,8 +15,8 @@ from gateway.errors import LedgerForked
 from gateway.ledger.log.merkle import leaf_hash
 from gateway.ledger.publication.checkpoint import Checkpoint, sign, successor, verify
 from gateway.ledger.publication.keeper import Keeper
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
+from gateway.store.base.statements import put_many
+from gateway.store.ledger.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
 from gateway.store.sealing.declaration import declare_new_log
 
 PERSONS = ("Petugas Satu", "Petugas Dua")
@@ -93,7 +93,7 @@ def test_two_keepers_of_one_file_never_go_back(log: Log, kept: Path) -> None:
 def test_a_restored_backup_is_refused(log: Log, kept: Path) -> None:
     """With fewer entries than the kept checkpoint counts: no new checkpoint, nothing may be appended, until it is back."""
     keeper = log.keeper(kept)
-    log.reader.guard(keeper.admit)
+    log.database.guard(keeper.admit)
     old = head_of(log)
     log.grow(10)
     keeper.publish()
@@ -117,7 +117,7 @@ def test_a_backup_that_was_continued_is_refused(log: Log, kept: Path) -> None:
         log.grow(more)
         with pytest.raises(LedgerForked, match="does not extend"):
             keeper.publish()
-    log.reader.guard(keeper.admit)
+    log.database.guard(keeper.admit)
     with pytest.raises(LedgerForked):
         log.grow(1)
 
@@ -130,7 +130,7 @@ def test_the_right_database_lifts_the_refusal(log: Log, kept: Path, tmp_path: Pa
         wrong = Keeper(kept, ORIGIN, signers, other.grow(400).reader)
         with pytest.raises(LedgerForked):
             wrong.publish()
-    log.reader.guard(keeper.admit)
+    log.database.guard(keeper.admit)
     log.grow(1)
     assert keeper.publish().checkpoint.size == 301
 
@@ -203,7 +203,7 @@ def test_two_persons_begin_a_new_log(log: Log, kept: Path) -> None:
     assert (new.checkpoint.origin, new.checkpoint.size) == (origin, 301)
     assert kept.with_name("ledger.checkpoint.310").read_text() == old.note
     assert [key.name for key in keeper.vkeys()] == [origin]
-    log.reader.guard(keeper.admit)
+    log.database.guard(keeper.admit)
     log.grow(1)
     assert keeper.publish().checkpoint.size == 302
     assert log.check().size == 302

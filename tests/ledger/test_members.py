@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
+from admitting import any_log
 from deployment import SINGLE, Deployment, Line, Partner, deployed, jcs
 
 from gateway.clock import SystemClock
@@ -75,7 +76,7 @@ async def _call(node: Deployment) -> None:
 
 def test_an_entry_of_a_run_has_the_declared_members_and_no_others(run: Deployment) -> None:
     """Whatever its kind; and the run has written the kinds that partners and commands write."""
-    database = Database(read(run.config).database_url, SystemClock())
+    database = Database(read(run.config).database_url, SystemClock(), any_log)
     found: dict[str, set[str]] = defaultdict(set)
     with LedgerOf(database).snapshot() as (_, entries):
         for entry in entries:

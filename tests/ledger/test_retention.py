@@ -14,7 +14,7 @@ from gateway.clock import DAY, HOUR, SECOND, jakarta_date, jakarta_midnight, rfc
 from gateway.errors import LedgerFault
 from gateway.ledger.log.destruction import record_document
 from gateway.ledger.log.entry import Kind
-from gateway.store.base.tables import ledger_entries
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.sealing.history import RecordedChange, write_history
 from gateway.store.sealing.retention import prune
 

@@ -13,10 +13,10 @@ from gateway.errors import LedgerFault, LedgerForked
 from gateway.ledger.log.merkle import Frontier
 from gateway.ledger.log.proof import HashTree, verify_consistency
 from gateway.ledger.log.tiles import Tile, parse_path
-from gateway.store.base import schema
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import ledger_entries, ledger_open, ledger_tiles
+from gateway.store.base.statements import put_many
 from gateway.store.ledger.stored_tiles import tiles_of
+from gateway.store.ledger.tables import ledger_entries, ledger_open, ledger_tiles
+from gateway.store.migrations import schema
 
 SIZE = 700
 

@@ -20,11 +20,13 @@ from gateway.ledger.check.check import Report, check
 from gateway.ledger.log.entry import Kind
 from gateway.sealing.sealer import Sealer
 from gateway.sealing.submission import Attempt, Draft, Outcome, Repeat, Sealed, Submission
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import accounts, attempts, ledger_entries, proof_ids
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.sealing.history import bump
 from gateway.store.sealing.seals import SealsOf
+from gateway.store.sealing.tables import accounts, attempts, proof_ids
 from gateway.web.http.problems import Problems
 
 ENTROPY = SystemEntropy()

@@ -32,7 +32,9 @@ from gateway.ledger.log.canonical import canonical, digest
 from gateway.ledger.log.entry import Kind
 from gateway.ledger.log.merkle import leaf_hash
 from gateway.sealing.submission import Sealed, StaleEpoch
-from gateway.store.base.tables import accounts, attempts, epochs, ledger_entries, ledger_head, proof_ids, repeats
+from gateway.store.base.tables import epochs
+from gateway.store.ledger.tables import ledger_entries, ledger_head
+from gateway.store.sealing.tables import accounts, attempts, proof_ids, repeats
 
 TABLES = (accounts, attempts, epochs, ledger_entries, ledger_head, proof_ids, repeats)
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+from admitting import any_log
 from msgspec.structs import replace
 from sqlalchemy import text, update
 from submissions import AMPLE, ENTROPY, ISSUER, Deployment, body, cause, draft, proof, refusal, repeat, submit
@@ -19,9 +20,9 @@ from gateway.keyring import Job, Keyring
 from gateway.keyring import file as key_files
 from gateway.sealing.sealer import Sealer
 from gateway.sealing.submission import Failed, SealTransaction, Submission
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import ledger_head
+from gateway.store.ledger.tables import ledger_head
+from gateway.store.migrations import schema
 from gateway.store.sealing.seals import SealsOf
 from gateway.web.http.problems import Problems
 
@@ -65,7 +66,7 @@ def keyring() -> Keyring:
 @pytest.fixture
 def served(postgresql_url: str, keyring: Keyring) -> Iterator[Deployment]:
     """A sealer over PostgreSQL."""
-    database = Database(postgresql_url, SystemClock())
+    database = Database(postgresql_url, SystemClock(), any_log)
     schema.upgrade(database)
     yield Deployment(database, keyring)
     database.close()
@@ -186,7 +187,7 @@ class Wire:
 def wired(postgresql_url: str, keyring: Keyring) -> Iterator[tuple[Deployment, Wire]]:
     """A sealer that reaches PostgreSQL by a line that can be cut."""
     wire = Wire(postgresql_url)
-    database = Database(wire.url, SystemClock())
+    database = Database(wire.url, SystemClock(), any_log)
     schema.upgrade(database)
     deployment = Deployment(database, keyring)
     assert cause(deployment.one()) == ""
@@ -262,7 +263,7 @@ def test_a_database_that_cannot_be_reached_is_unavailable(keyring: Keyring, tmp_
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     for url in (f"postgresql+psycopg://nobody@127.0.0.1:{port}/none", f"sqlite:///{tmp_path}/no/such/folder/x.db"):
-        database = Database(url, SystemClock())
+        database = Database(url, SystemClock(), any_log)
         deployment = Deployment(database, keyring)
         with pytest.raises(StoreUnavailable) as raised:
             deployment.one()
@@ -277,7 +278,7 @@ def test_a_lock_that_is_not_given_back_holds_nobody_for_ever(served: Deployment)
     names = ("lock_timeout", "idle_in_transaction_session_timeout")
     with served.database.engine.connect() as connection:
         assert [connection.execute(text(f"SHOW {name}")).scalar() for name in names] == ["10s", "1min"]
-    hasty = Database(served.database.url, SystemClock())
+    hasty = Database(served.database.url, SystemClock(), any_log)
     with hasty.engine.connect() as connection:
         connection.execute(text("SET lock_timeout = 50"))
         connection.commit()

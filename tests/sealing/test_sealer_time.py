@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from admitting import any_log
 from sqlalchemy import select
 from submissions import ACCOUNT, EPOCHS, Deployment, body, cause, draft, guess, proof, repeat, submit
 
@@ -12,9 +13,10 @@ from gateway.allowance.account import Account, Room
 from gateway.clock import DAY, SECOND, parse_rfc3339, rfc3339
 from gateway.keyring import Keyring
 from gateway.sealing.submission import Revoke, Sealed, StaleEpoch
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import attempts, epochs, repeats, revoked_tokens
+from gateway.store.base.tables import epochs
+from gateway.store.migrations import schema
+from gateway.store.sealing.tables import attempts, repeats, revoked_tokens
 
 NIGHT = parse_rfc3339("2026-12-31T23:59:59.500+07:00")
 MIDNIGHT = parse_rfc3339("2027-01-01T00:00:00+07:00")
@@ -39,7 +41,7 @@ def clock() -> HandClock:
 @pytest.fixture
 def timed(sqlite_url: str, keyring: Keyring, clock: HandClock) -> Iterator[Deployment]:
     """A sealer whose database tells the time of that clock."""
-    database = Database(sqlite_url, clock)
+    database = Database(sqlite_url, clock, any_log)
     schema.upgrade(database)
     yield Deployment(database, keyring)
     database.close()

@@ -15,9 +15,11 @@ from gateway.errors import Cause, Refused
 from gateway.ledger.log.entry import Kind
 from gateway.staff.roles import Role
 from gateway.store.administration.duties import Watch
-from gateway.store.base.tables import clients, epochs, members, persons
+from gateway.store.base.tables import epochs
 from gateway.store.partners.standings import PartnersOf
+from gateway.store.partners.tables import clients, persons
 from gateway.store.staff.first_person import found, keep
+from gateway.store.staff.tables import members
 
 
 def cause(step: Any, *told: Any, **more: Any) -> Cause:

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from gateway.administration.sign_in import csrf_of, digest
 from gateway.clock import DAY, HOUR, SECOND
 from gateway.errors import Cause
-from gateway.store.base.tables import ceremonies, invitations, members, sessions
+from gateway.store.staff.tables import ceremonies, invitations, members, sessions
 
 IDLE, WHOLE = 30 * 60 * SECOND, 8 * HOUR  # what a session lasts unused, and at most
 

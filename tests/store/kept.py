@@ -7,18 +7,20 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from admitting import any_log
 from sqlalchemy import delete, insert
 
 from gateway.clock import SystemClock
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import ledger_head, metadata
+from gateway.store.ledger.tables import ledger_head
+from gateway.store.migrations import schema
+from gateway.store.migrations.all_tables import metadata
 
 
 def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Database]:
     """A migrated database of the kind `request.param`, on the run's own server; dropped at the end."""
     if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path_factory.mktemp(name) / 'gateway.db'}", SystemClock())
+        database = Database(f"sqlite:///{tmp_path_factory.mktemp(name) / 'gateway.db'}", SystemClock(), any_log)
         schema.upgrade(database)
         yield database
         database.close()
@@ -27,7 +29,7 @@ def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     unique = f"{name}_{os.getpid()}"
     with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{unique}" TEMPLATE template0'.encode())
-        database = Database(f"{server.rpartition('/')[0]}/{unique}", SystemClock())
+        database = Database(f"{server.rpartition('/')[0]}/{unique}", SystemClock(), any_log)
         schema.upgrade(database)
         yield database
         database.close()

@@ -19,9 +19,11 @@ from gateway.ledger.log.entry import Kind, make_entry, private_bytes
 from gateway.ledger.log.merkle import Frontier
 from gateway.store.administration.key_use import count_uses
 from gateway.store.audit.assignments import require
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import access_requests, assignments, ledger_entries, search_entries, search_facets
+from gateway.store.audit.tables import access_requests, assignments
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.ledger.entries import read_head
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.sealing.retention import prune
 from gateway.store.sealing.seals import append
 from gateway.store.search.copy import (
@@ -35,6 +37,7 @@ from gateway.store.search.copy import (
     followed,
     page_statement,
 )
+from gateway.store.search.tables import search_entries, search_facets
 
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 PARTNERS, PURPOSES = ("bank", "bpjs", "tax"), ("account_opening", "credit")

@@ -6,6 +6,7 @@ import threading
 from contextlib import suppress
 
 import pytest
+from admitting import any_log
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kept import emptied
@@ -13,8 +14,12 @@ from sqlalchemy import select, text
 
 from gateway.clock import SECOND, SystemClock
 from gateway.errors import CommitUnknown, StoreUnavailable
-from gateway.store.base.engine import Database, Lookup, put_many
-from gateway.store.base.tables import accounts, epochs, imports, partners, proof_ids, watermarks
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import Lookup, put_many
+from gateway.store.base.tables import epochs
+from gateway.store.partners.tables import partners
+from gateway.store.register.tables import imports, watermarks
+from gateway.store.sealing.tables import accounts, proof_ids
 
 HELD = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -156,7 +161,7 @@ def test_faults_are_told_without_parameters(database: Database) -> None:
 
 def test_sqlite_is_set_to_survive_a_power_cut(sqlite_url: str) -> None:
     """WAL, and every commit on the disk before it is called done."""
-    database = Database(sqlite_url, SystemClock())
+    database = Database(sqlite_url, SystemClock(), any_log)
     with database.engine.connect() as connection:
         shown = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
     database.close()

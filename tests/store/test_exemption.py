@@ -20,9 +20,9 @@ from gateway.store.administration.duties import Watch
 from gateway.store.administration.performing import do
 from gateway.store.administration.views import show
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import exemptions
 from gateway.store.commands.query import ReadContext
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.partners.tables import exemptions
 
 ENTROPY, CLOCK = SystemEntropy(), SystemClock()
 DECIDER = Decider(load(Path(__file__).parents[2] / "policies"))

@@ -15,11 +15,12 @@ from gateway.ledger.log.merkle import Frontier
 from gateway.store.audit.finding_days import DaySums
 from gateway.store.audit.searches import found_under
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import finding_days, ledger_entries
 from gateway.store.ledger.entries import read_head
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.sealing.retention import prune
 from gateway.store.sealing.seals import append
 from gateway.store.search.copy import Filter, Follower
+from gateway.store.search.tables import finding_days
 
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 BEGIN = date(2026, 10, 1)

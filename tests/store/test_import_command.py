@@ -11,14 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
+from admitting import any_log
 
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.keyring import Job, Keyring
 from gateway.keyring import file as key_files
 from gateway.register.lines import as_line
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.migrations import schema
 from gateway.store.register.residents import RegisterOf
 from gateway.synthetic.population import residents
 
@@ -30,7 +31,7 @@ def deployment(sqlite_url: str, tmp_path: Path) -> Path:
     """A directory with settings, keys, a migrated database and a file of residents; its settings file."""
     for job in Job:
         key_files.write(tmp_path / "keys", key_files.new(job, 1, SystemEntropy()))
-    database = Database(sqlite_url, SystemClock())
+    database = Database(sqlite_url, SystemClock(), any_log)
     schema.upgrade(database)
     database.close()
     with (tmp_path / "people.ndjson").open("w") as file:
@@ -48,7 +49,7 @@ def command(settings: Path) -> list[str]:
 
 def test_a_killed_import_goes_on(deployment: Path, sqlite_url: str) -> None:
     """SIGKILL in the middle; in the end every resident is there once, and one import is in the ledger."""
-    database = Database(sqlite_url, SystemClock())
+    database = Database(sqlite_url, SystemClock(), any_log)
     keyring: Keyring = key_files.load(deployment.parent / "keys")
     register = RegisterOf(database, keyring, SystemEntropy())
 

@@ -24,8 +24,8 @@ from gateway.ledger.check.check import check
 from gateway.register.lines import as_line
 from gateway.register.record import CLAIMS, Record
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import ledger_entries
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.register import intake
 from gateway.store.register.intake import Intake, open_lines, take_in
 from gateway.store.register.residents import RegisterOf

@@ -12,9 +12,9 @@ from gateway.clock import HOUR, rfc3339
 from gateway.errors import LedgerFault
 from gateway.ledger.check.check import Report
 from gateway.ledger.log.merkle import Frontier
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
+from gateway.store.base.statements import put_many
 from gateway.store.ledger.parts import _in_parts, check_in_parts
+from gateway.store.ledger.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
 from gateway.store.sealing.retention import prune
 
 STRETCH = 512

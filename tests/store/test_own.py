@@ -18,10 +18,11 @@ from gateway.partners.terms import parse_file
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
 from gateway.store.administration.own import VIEWS
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import agreements, statements
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.commands.query import ReadContext
 from gateway.store.partners.standings import PartnersOf
+from gateway.store.partners.tables import agreements, statements
 
 HOUSE = Path(__file__).parents[2]
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()

@@ -22,10 +22,14 @@ from gateway.partners.in_force import in_force
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import TermRow, parse_agreement
 from gateway.sealing.standing import Standing
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import accounts, agreement_versions, epochs, ledger_entries, partners
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
+from gateway.store.base.tables import epochs
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.partners.standings import STAFF, PartnersOf, UnfitRowsError
+from gateway.store.partners.tables import agreement_versions, partners
+from gateway.store.sealing.tables import accounts
 
 HOUSE = Path(__file__).parents[2]
 ID, CLIENT, SCOPE = "pks-bank-contoh-2026", "bank-contoh-core", "partner:bank-contoh"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from admitting import any_log
 from sqlalchemy import update
 
 from gateway.clock import SECOND, SystemClock, SystemEntropy, uuid7
@@ -14,12 +15,14 @@ from gateway.errors import StoreUnavailable
 from gateway.keyring import Job, Keyring
 from gateway.ledger.log.entry import Kind
 from gateway.sealing.standing import Watermark
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import accounts, ledger_entries
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.partners.standings import PartnersOf
 from gateway.store.register.residents import Progress, RegisterOf
 from gateway.store.sealing.history import RecordedChange, write_history
+from gateway.store.sealing.tables import accounts
 from gateway.store.verification.reading import FRESH, ThreadedReading
 from gateway.synthetic.population import residents
 from gateway.verification.judge import indexes
@@ -134,7 +137,7 @@ def test_the_ledger_is_read_from_one_moment(desk: Desk) -> None:
 
 def test_a_register_that_is_gone_is_unavailable(keys: dict[tuple[Job, int], Any]) -> None:
     """Whatever is asked of it."""
-    database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none", SystemClock())
+    database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none", SystemClock(), any_log)
     keyring = Keyring([key for (_, version), key in keys.items() if version == 1])
     reading = ThreadedReading(
         database, RegisterOf(database, keyring, ENTROPY), PartnersOf(database, ENTROPY), SystemClock()

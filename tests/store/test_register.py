@@ -14,9 +14,9 @@ from gateway.register.codec import decode
 from gateway.register.record import Record
 from gateway.sealing.standing import Watermark
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import records, register_index
 from gateway.store.register import residents as register_room
 from gateway.store.register.residents import Progress, RegisterOf
+from gateway.store.register.tables import records, register_index
 from gateway.synthetic.population import residents
 from gateway.verification.judge import INDEX, binding, indexes
 

@@ -17,9 +17,11 @@ from gateway.register.record import Record
 from gateway.store.administration.key_use import count_uses
 from gateway.store.administration.rekeying import left, rekey
 from gateway.store.audit.access_requests import reseal_requests
+from gateway.store.audit.tables import access_requests
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import access_requests, ledger_entries, records, register_index
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.register.residents import Progress, RegisterOf
+from gateway.store.register.tables import records, register_index
 from gateway.synthetic.population import residents
 from gateway.verification.judge import binding, indexes
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from admitting import any_log
 from sqlalchemy import inspect, select, text
 
 from gateway.clock import SystemClock
 from gateway.errors import Misconfigured
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import ledger_head, metadata
+from gateway.store.ledger.tables import ledger_head
+from gateway.store.migrations import schema
+from gateway.store.migrations.all_tables import metadata
 
 
 @pytest.fixture
 def fresh(database_url: str):
     """A database in which nothing is yet."""
-    database = Database(database_url, SystemClock())
+    database = Database(database_url, SystemClock(), any_log)
     yield database
     database.close()
 
@@ -56,7 +58,7 @@ def test_a_newer_schema_is_refused(fresh: Database) -> None:
 
 def test_two_that_upgrade_at_once_do_not_spoil_it(database_url: str) -> None:
     """Whoever comes second finds it done."""
-    first, second = Database(database_url, SystemClock()), Database(database_url, SystemClock())
+    first, second = Database(database_url, SystemClock(), any_log), Database(database_url, SystemClock(), any_log)
     schema.upgrade(first)
     schema.upgrade(second)
     schema.require_newest(second)
@@ -67,16 +69,16 @@ def test_two_that_upgrade_at_once_do_not_spoil_it(database_url: str) -> None:
 def test_an_undurable_postgresql_is_named(postgresql_url: str, sqlite_url: str) -> None:
     """The tests' hasty server has fsync off: production would refuse it; SQLite is set up by ourselves."""
     for url, faults in ((postgresql_url, ["database: fsync is off"]), (sqlite_url, [])):
-        database = Database(url, SystemClock())
+        database = Database(url, SystemClock(), any_log)
         assert [fault.split(":")[0] + ":" + fault.split(":")[1] for fault in schema.undurable(database)] == faults
         database.close()
 
 
 def test_a_database_that_cannot_be_reached_is_told() -> None:
     """As a fault of the settings, without a password."""
-    database = Database("postgresql+psycopg://nik:secret@127.0.0.1:1/nik", SystemClock())
+    database = Database("postgresql+psycopg://nik:secret@127.0.0.1:1/nik", SystemClock(), any_log)
     with pytest.raises(Misconfigured, match="cannot be reached") as raised:
         schema.require_newest(database)
     assert "secret" not in str(raised.value)
     with pytest.raises(Misconfigured, match="is not known"):
-        Database("mysql://x", SystemClock())
+        Database("mysql://x", SystemClock(), any_log)

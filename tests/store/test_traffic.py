@@ -19,15 +19,19 @@ from gateway.ledger.log.entry import Kind, make_entry, private_bytes
 from gateway.ledger.log.merkle import Frontier
 from gateway.policy.decide import Decider
 from gateway.policy.policies import load
+from gateway.store.audit.tables import traffic
 from gateway.store.audit.traffic import STEPS, TrafficTally, show_own_traffic, show_traffic, start_of
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import latencies, partners, search_entries, search_facets, traffic
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.commands.query import ReadContext
 from gateway.store.ledger.entries import read_head
+from gateway.store.partners.tables import partners
 from gateway.store.sealing.retention import prune
 from gateway.store.sealing.seals import append
 from gateway.store.search.copy import Follower
+from gateway.store.search.tables import search_entries, search_facets
 from gateway.store.verification.latencies import by_step, keep
+from gateway.store.verification.tables import latencies
 from gateway.verification.latency import BOUNDS, BUCKETS, bucket, percentile
 
 ENTROPY = SystemEntropy()

@@ -8,7 +8,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from gateway.console.multipart import MOST_PARTS, parts
+from gateway.console.frame.multipart import MOST_PARTS, parts
 
 KIND = "multipart/form-data; boundary=x"
 

@@ -22,6 +22,7 @@ from gateway.console.frame.words import Words
 from gateway.errors import Cause, Refusal, Refused
 from gateway.sealing.submission import Sealed
 from gateway.staff.roles import CONSOLE
+from gateway.web.api.administration import WATCHED
 from gateway.web.api.components import Components
 
 MOST_ROWS = 10_000
@@ -42,13 +43,13 @@ class Turned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a view showed: its document (the first line, where it sends lines), its ETag, and what was sent.
+    """What a view showed: its document (the first line, where it sends lines), its revision, and what was sent.
 
     `problem`: why an optional one was refused; there is no document then.
     """
 
     document: Mapping[str, Any]
-    etag: str = ""
+    revision: str = ""
     raw: bytes = b""
     problem: Mapping[str, Any] | None = None
 
@@ -107,7 +108,7 @@ class ConsoleClient:
                 return Told({}, problem=msgspec.json.decode(sealed.body))
             raise Turned(sealed)
         document = msgspec.json.decode(sealed.body.partition(b"\n")[0])
-        return Told(document, dict(sealed.headers).get("ETag", ""), sealed.body)
+        return Told(document, sealed.revision, sealed.body)
 
     async def rows(
         self, visit: Visit, page: Page, table: TableSpec, parameters: Mapping[str, str], query: Mapping[str, str]
@@ -144,8 +145,10 @@ class ConsoleClient:
         told = {"act": action.act, "path": path, "body": msgspec.to_builtins(body)}
         raw = request_of("POST", visit.path, "", told)
 
+        expected = (match,) if match else ()
+
         def make(person: str) -> Act:
-            return Act(action.act, path, body, person, match, member.client_id)
+            return Act(action.act, path, body, person, WATCHED.get(action.act, ""), expected, member.client_id)
 
         sealed = await self._components.administration.act(
             self._id(), member.caller(scope, visit.address), visit.words.language, scope, raw, make

@@ -12,8 +12,8 @@ from litestar import Request
 from litestar.datastructures import Cookie
 
 from gateway.administration.sign_in import Session
+from gateway.console.frame.multipart import parts
 from gateway.console.frame.words import Words
-from gateway.console.multipart import parts
 from gateway.errors import Cause, Refused
 from gateway.web.api.components import Components
 from gateway.web.http.cookies import cookie

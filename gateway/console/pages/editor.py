@@ -107,11 +107,11 @@ def _again(  # noqa: PLR0913  what is shown again
     facts = _facts(version.document, fields, catalogue, visit.words) | {"dirty": True, "match": _one(given, "match")}
     facts |= {"base": _one(given, "base")}
     if turned is not None:
-        stale = turned.cause == Cause.CONFLICT and version.etag != _one(given, "match")
+        stale = turned.cause == Cause.CONFLICT and version.revision != _one(given, "match")
         moved = list(_moved(_one(given, "base"), version.document, catalogue, visit.words)) if stale else None
         facts |= {"problem": turned.document, "moved": moved}
         if stale:
-            facts |= {"match": version.etag, "base": json.dumps(version.document["fields"], ensure_ascii=False)}
+            facts |= {"match": version.revision, "base": json.dumps(version.document["fields"], ensure_ascii=False)}
     status = turned.status if turned else 200
     answered: Response[bytes] = screen.render(visit, page, told, {}, status=status, more=facts)
     return answered

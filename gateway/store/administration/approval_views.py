@@ -12,9 +12,11 @@ from gateway.errors import Cause, Refused
 from gateway.ledger.log.entry import Kind
 from gateway.partners.approvals import Approval, Decision, Widening
 from gateway.store.administration.approvals import approval_of
-from gateway.store.base.tables import approvals, members, partners
+from gateway.store.commands.tables import approvals
 from gateway.store.ledger.entries import read_head
 from gateway.store.partners.money import entries_between
+from gateway.store.partners.tables import partners
+from gateway.store.staff.tables import members
 
 DECIDED = "decided"
 """What `state` may name beside the decisions themselves: whatever is no longer open."""

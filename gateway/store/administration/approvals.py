@@ -22,9 +22,9 @@ from gateway.partners.approvals import Approval, Decision, Widening, require_ope
 from gateway.partners.approvals import person as same
 from gateway.partners.lifecycle import digest
 from gateway.store.audit.assignments import grant, new_assignment
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import approvals, drafts, partners
+from gateway.store.base.statements import put_many
 from gateway.store.commands.query import number
+from gateway.store.commands.tables import approvals
 from gateway.store.commands.unit_of_work import STAFF, CommandResult, UnitOfWork
 from gateway.store.partners.agreements import (
     change,
@@ -42,6 +42,7 @@ from gateway.store.partners.agreements import (
 )
 from gateway.store.partners.credentials import add_administrator, add_key, client_base, new_administrator, new_key
 from gateway.store.partners.money import credit, payment_base
+from gateway.store.partners.tables import drafts, partners
 from gateway.store.staff.members import (
     add_member,
     member_base,
@@ -106,9 +107,7 @@ def propose(  # noqa: PLR0913  what a proposal is made of
     private = {"change": f"propose_{kind.value}", "approval": id, "partner": partner, "before": base, "after": seen}
     answer = {"approval": id, "digest": seen}
     shown = ("approval", {"id": id})
-    return CommandResult(
-        Kind.APPROVAL, answer, private, agreement, status=202, moved=moved, link=f"/v1/approvals/{id}", shown=shown
-    )
+    return CommandResult(Kind.APPROVAL, answer, private, agreement, moved=moved, shown=shown)
 
 
 def propose_version(unit: UnitOfWork, act: Act) -> CommandResult:
@@ -354,3 +353,22 @@ def _decide(unit: UnitOfWork, act: Act, approval: Approval, decision: Decision, 
         .where(approvals.c.id == approval.id)
         .values(state=decision.value, decider=act.person, decided_at=unit.now, reason=reason)
     )
+
+
+ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
+    "propose_partner_resume": propose_partner_resume,
+    "propose_version": propose_version,
+    "propose_resume": propose_resume,
+    "propose_key": propose_key,
+    "propose_payment": propose_payment,
+    "propose_exemption": propose_exemption,
+    "propose_administrator": propose_administrator,
+    "approve": approve,
+    "reject": reject,
+    "withdraw": withdraw,
+    "propose_assignment": propose_assignment,
+    "propose_member": propose_member,
+    "propose_member_resume": propose_member_resume,
+    "propose_recovery": propose_recovery,
+}
+"""What is done here, by the name of the act."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from sqlalchemy import Connection, select
@@ -19,13 +19,15 @@ from gateway.partners.agreement import Agreement, AgreementState
 from gateway.partners.duties import OVERDUE, Duty, next_delivery, overdue
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.sealing.standing import partner_scope
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import deliveries, exemptions, house_facts, key_terms, reminders
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
+from gateway.store.base.tables import house_facts
 from gateway.store.commands.unit_of_work import STAFF, CommandResult, UnitOfWork
 from gateway.store.partners.agreements import change, drop_exemption, owner_of, versions_state
 from gateway.store.partners.credentials import drop_key
 from gateway.store.partners.money import alerts, is_told, tell_alert
 from gateway.store.partners.open_duties import exemption_duties, key_duties, live_agreements, open_duties
+from gateway.store.partners.tables import deliveries, exemptions, key_terms, reminders
 from gateway.store.sealing.history import RecordedChange, bump, write_history
 from gateway.store.staff.members import certification_duties, lapse, lapsing
 
@@ -65,9 +67,7 @@ def deliver(unit: UnitOfWork, act: Act) -> CommandResult:
     if restored is not None:
         private |= {"restored": True, "before": restored.private["before"], "after": restored.private["after"]}
     moved = (held.partner,) if restored is not None else ()
-    return CommandResult(
-        Kind.DUTY, answer, private, agreement, status=201, moved=moved, shown=("agreement", {"a": agreement})
-    )
+    return CommandResult(Kind.DUTY, answer, private, agreement, moved=moved, shown=("agreement", {"a": agreement}))
 
 
 def _restore(unit: UnitOfWork, agreement: Agreement) -> CommandResult | None:
@@ -192,3 +192,9 @@ def _remind(unit: UnitOfWork, duty: Duty, stage: str) -> CommandResult:
         "change": "remind", "partner": duty.partner, "duty": _subject(duty), "due": duty.due.isoformat(), "stage": stage
     }  # fmt: skip
     return CommandResult(Kind.DUTY, {}, private, duty.agreement)
+
+
+ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
+    "deliver": deliver,
+}
+"""What is done here, by the name of the act."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from sqlalchemy import exists, func, select
 
 from gateway.keyring import Job
+from gateway.store.audit.tables import access_requests
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import access_requests, records, register_index, repeats
+from gateway.store.register.tables import records, register_index
+from gateway.store.sealing.tables import repeats
 
 
 def count_uses(database: Database, job: Job, version: int) -> int:

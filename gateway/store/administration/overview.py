@@ -18,21 +18,12 @@ from gateway.partners.duties import Duty, duties_of
 from gateway.store.audit.access_requests import CLOCK as ACCESS_CLOCK
 from gateway.store.audit.assignments import all_assignments
 from gateway.store.audit.incidents import CLOCK as INCIDENT_CLOCK
-from gateway.store.base.tables import (
-    access_requests,
-    agreements,
-    approvals,
-    clients,
-    deliveries,
-    drafts,
-    finding_notes,
-    incidents,
-    key_terms,
-    partners,
-)
+from gateway.store.audit.tables import access_requests, finding_notes, incidents
 from gateway.store.commands.query import ReadContext
+from gateway.store.commands.tables import approvals
 from gateway.store.commands.unit_of_work import STAFF
 from gateway.store.partners.open_duties import exemption_duties, live_agreements
+from gateway.store.partners.tables import agreements, clients, deliveries, drafts, key_terms, partners
 
 SOON = 30  # days
 NEAR = 24 * HOUR  # before a clock of 72 hours runs out

@@ -25,10 +25,11 @@ from gateway.partners.in_force import agreement_document, governing, state_at
 from gateway.sealing.usage import usage_document
 from gateway.store.administration.views import keys_of_partner
 from gateway.store.audit.searches import rows_of
-from gateway.store.base.tables import accounts, agreements, statements
 from gateway.store.commands.query import ReadContext, instant, limit_of, page, whole_number
 from gateway.store.partners.money import SETTLED, first_at, last_payment
 from gateway.store.partners.standings import PartnersOf
+from gateway.store.partners.tables import agreements, statements
+from gateway.store.sealing.tables import accounts
 from gateway.store.search.copy import Filter, find, followed
 
 STATEMENT_DAYS = 400  # for which statements are listed, at most

@@ -6,7 +6,6 @@ The seal checks epochs and proofs as it does for everybody; the act's entry, its
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as with_changes
@@ -37,55 +36,30 @@ from gateway.store.commands.unit_of_work import CommandResult, UnitOfWork
 from gateway.store.partners import agreements, bulk, credentials
 from gateway.store.partners.money import keep_statement, kept_statement, make_statement
 from gateway.store.sealing.history import RecordedChange, bump, write_history
-from gateway.store.sealing.repeats import keep_status, was_done
+from gateway.store.sealing.repeats import was_done
 from gateway.store.sealing.seals import SealsWithin
 from gateway.store.search.copy import AuditTools
 from gateway.store.staff import members as staff
 
 ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
-    "register_partner": agreements.register_partner,
-    "suspend_partner": agreements.suspend_partner,
-    "propose_partner_resume": approvals.propose_partner_resume,
-    "draft_agreement": agreements.draft_agreement,
-    "draft_version": agreements.draft_version,
-    "import_agreements": bulk.import_agreements,
-    "amend_draft": agreements.amend_draft,
-    "discard_draft": agreements.discard_draft,
-    "propose_version": approvals.propose_version,
-    "suspend_agreement": agreements.suspend_agreement,
-    "propose_resume": approvals.propose_resume,
-    "terminate_agreement": agreements.terminate_agreement,
-    "propose_key": approvals.propose_key,
-    "remove_key": credentials.remove_key,
-    "rotate_key": credentials.rotate_key,
-    "propose_payment": approvals.propose_payment,
-    "propose_exemption": approvals.propose_exemption,
-    "end_exemption": agreements.end_exemption,
-    "propose_administrator": approvals.propose_administrator,
-    "dismiss_administrator": credentials.dismiss,
-    "deliver": duties.deliver,
-    "approve": approvals.approve,
-    "reject": approvals.reject,
-    "withdraw": approvals.withdraw,
-    "propose_assignment": approvals.propose_assignment,
-    "end_assignment": assignments.end,
-    "note_finding": audit.note_finding,
-    "open_access_request": access_requests.open_request,
-    "withhold": access_requests.withhold,
-    "close_access_request": access_requests.close,
-    "record_incident": incidents.record_incident,
-    "note_notice": incidents.note_notice,
-    "propose_member": approvals.propose_member,
-    "propose_member_resume": approvals.propose_member_resume,
-    "propose_recovery": approvals.propose_recovery,
-    **staff.ACTS,
+    name: act
+    for module in (
+        access_requests,
+        agreements,
+        approvals,
+        assignments,
+        audit,
+        bulk,
+        credentials,
+        duties,
+        incidents,
+        staff,
+    )
+    for name, act in module.ACTS.items()
 }
-"""Everything that can be done, by name."""
+"""Everything that can be done, by name; each module of the store has the acts that it does."""
 
-PREPARED: Mapping[str, Callable[[Database, int, Act], Any]] = {
-    "note_finding": audit.seek_finding,
-    "record_incident": incidents.count_affected,
-}
+PREPARED: Mapping[str, Callable[[Database, int, Act], Any]] = {**audit.PREPARED, **incidents.PREPARED}
 """What has to be looked up for an act, and takes too long to do it under the sealing lock."""
 
 AUDIT_VIEWS: Mapping[str, Callable[[ReadContext, View], Shown]] = {
@@ -100,47 +74,6 @@ AUDIT_VIEWS: Mapping[str, Callable[[ReadContext, View], Shown]] = {
 }
 """Views that need to know who reads, or tell the entry of the reading more than their name."""
 CATCH_UP = 20_000  # entries that are copied before a search, at most
-
-LINKS: Mapping[str, str] = {
-    "register_partner": "/v1/partners/{id}",
-    "draft_agreement": "/v1/agreements/{agreement}/versions/{version}",
-    "draft_version": "/v1/agreements/{agreement}/versions/{version}",
-    "record_incident": "/v1/incidents/{id}",
-    "open_access_request": "/v1/access-requests/{id}",
-}
-"""Where what was made is found, by act, from its answer; what was proposed is an approval."""
-
-MATCHED: Mapping[str, str] = {
-    "suspend_partner": "partner",
-    "propose_partner_resume": "partner",
-    "draft_agreement": "partner",
-    "draft_version": "agreement",
-    "amend_draft": "version",
-    "discard_draft": "version",
-    "propose_version": "version",
-    "suspend_agreement": "agreement",
-    "propose_resume": "agreement",
-    "terminate_agreement": "agreement",
-    "propose_key": "partner",
-    "remove_key": "partner",
-    "propose_payment": "partner",
-    "propose_exemption": "partner",
-    "end_exemption": "partner",
-    "deliver": "agreement",
-    "approve": "approval",
-    "reject": "approval",
-    "withdraw": "approval",
-    "invite_member": "member",
-    "recertify_member": "member",
-    "suspend_member": "member",
-    "dismiss_member": "member",
-    "end_sessions": "member",
-    "propose_member_resume": "member",
-    "propose_recovery": "member",
-    "end_assignment": "assignment",
-    "note_notice": "incident",
-}
-"""Whose ETag `If-Match` names, by act: the view that the path names."""
 
 
 class _UndoneError(Exception):
@@ -245,23 +178,18 @@ class AdministrationOf:
                     connection, now, self._entropy, decider.policies.purposes, self._audit_tools, self._reach
                 )
                 context = ReadContext(connection, now, decider.policies.purposes, decider, reach=self._reach)
-                require_match(context, act)
+                require_revision(context, act)
                 result = ACTS[act.name](unit, act)
-                headers: list[tuple[str, str]] = [("Location", result.link)] if result.link else []
-                if result.shown is not None:
-                    shown = show(context, View(*result.shown))
-                    headers += [("ETag", shown.etag)] if shown.etag else []
+                left = show(context, View(*result.shown)).revision if result.shown is not None else ""
                 answer = {**result.answer, "receipt": draft.id} if "id" in result.answer else dict(result.answer)
                 private = {**draft.private, "person": act.person, **result.private}
                 whole = replace(draft, kind=result.kind, agreement=result.agreement, private=private, answer=answer)
                 outcome = self._seal(SealsWithin(connection, now), submission, whole)
                 if not isinstance(outcome, Sealed) or outcome.cause:
                     raise _UndoneError(outcome)  # noqa: TRY301  leaving the block is what rolls back
-                if submission.repeat is not None:
-                    keep_status(connection, submission.repeat.key, result.status)
                 for partner in sorted(set(result.moved)):
                     bump(connection, partner_scope(partner))
-            return replace(outcome, status=result.status, headers=tuple(headers))
+            return replace(outcome, revision=left)
         except Refused as refused:
             return self.refuse(submission, refused.refusal, act)
         except _UndoneError as undone:
@@ -274,12 +202,7 @@ class AdministrationOf:
         """The answer that was given for this idempotency key; another body under it is refused. Nothing is done."""
         draft = submission.drafts[0]
         private = {**draft.private, "person": act.person, "act": act.name}
-        outcome = self._seal(store, submission, replace(draft, private=private, answer={}))
-        if not isinstance(outcome, Sealed) or outcome.cause:
-            return outcome
-        document = json.loads(outcome.body)
-        link = "/v1/approvals/{approval}" if "approval" in document else LINKS.get(act.name, "")
-        return replace(outcome, headers=(("Location", link.format_map(document)),) if link else ())
+        return self._seal(store, submission, replace(draft, private=private, answer={}))
 
     def _prepared(self, act: Act) -> Act:
         look = PREPARED.get(act.name)
@@ -303,15 +226,14 @@ class AdministrationOf:
         return self._sealer(store).seal([replace(submission, drafts=(draft,))])[0]
 
 
-def require_match(context: ReadContext, act: Act) -> None:
-    """Raises Refused(CONFLICT) when `If-Match` names something else than what stands now (RFC 9110 §13.1.1)."""
-    if not act.match or act.match.strip() == "*" or act.name not in MATCHED:
+def require_revision(context: ReadContext, act: Act) -> None:
+    """Raises Refused(CONFLICT) when what the act is done to has another state than was expected."""
+    if not act.expected:
         return
     path = {"id": act.path["id"]} if "id" in act.path else dict(act.path)
-    view = View(MATCHED[act.name], path, person=act.person)
-    held = AUDIT_VIEWS.get(view.name, show)(context, view).etag
-    if held not in {each.strip() for each in act.match.split(",")}:
-        raise Refused(Cause.CONFLICT, fault="If-Match names another state than the present one")
+    view = View(act.watched, path, person=act.person)
+    if AUDIT_VIEWS.get(view.name, show)(context, view).revision not in act.expected:
+        raise Refused(Cause.CONFLICT, fault="it has another state by now than was expected")
 
 
 def do(database: Database, entropy: Entropy, decider: Decider, acts: list[Act]) -> list[CommandResult]:

@@ -14,9 +14,10 @@ from gateway.partners import lifecycle
 from gateway.partners.approvals import Decision, Widening
 from gateway.partners.approvals import person as same
 from gateway.partners.purposes import TIER_2
-from gateway.store.base.tables import agreement_versions, agreements, approvals, deliveries, drafts
 from gateway.store.commands.query import ReadContext, page
+from gateway.store.commands.tables import approvals
 from gateway.store.partners.agreements import owner_of, partner_entry, present_of, versions_of
+from gateway.store.partners.tables import agreement_versions, agreements, deliveries, drafts
 
 
 def drafts_view(context: ReadContext, view: View) -> Shown:

@@ -15,9 +15,10 @@ from gateway.keyring import Job, Keyring
 from gateway.ledger.log.entry import Kind
 from gateway.register.codec import decode
 from gateway.store.audit.access_requests import reseal_requests
-from gateway.store.base.engine import Database, Lookup, put_many
-from gateway.store.base.tables import records, register_index
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import Lookup, put_many
 from gateway.store.register.residents import Progress, RegisterOf
+from gateway.store.register.tables import records, register_index
 from gateway.store.sealing.history import RecordedChange, write_history
 from gateway.verification.judge import INDEX, binding, indexes
 

@@ -24,18 +24,8 @@ from gateway.partners.in_force import governing, state_at
 from gateway.sealing.usage import usage_document
 from gateway.store.administration.approval_views import approval_row, approval_rows, last_suspension
 from gateway.store.administration.approvals import read_approval, stands
-from gateway.store.base.tables import (
-    accounts,
-    agreement_versions,
-    agreements,
-    approvals,
-    clients,
-    deliveries,
-    drafts,
-    partners,
-    payments,
-)
-from gateway.store.commands.query import ReadContext, ViewedDocument, etag, number, page
+from gateway.store.commands.query import ReadContext, ViewedDocument, number, page, revision
+from gateway.store.commands.tables import approvals
 from gateway.store.commands.unit_of_work import STAFF
 from gateway.store.ledger.entries import read_head
 from gateway.store.partners.agreements import owner_of, partner_entry, present_of, standing_exemption, versions_of
@@ -43,6 +33,16 @@ from gateway.store.partners.credentials import CONSOLE as METHOD
 from gateway.store.partners.credentials import expiries, keys_of, person_of
 from gateway.store.partners.money import entries_between, first_at
 from gateway.store.partners.open_duties import exemption_duties, key_duties, live_agreements, open_duties
+from gateway.store.partners.tables import (
+    agreement_versions,
+    agreements,
+    clients,
+    deliveries,
+    drafts,
+    partners,
+    payments,
+)
+from gateway.store.sealing.tables import accounts
 from gateway.store.staff import overviews as staff_views
 from gateway.store.staff.members import certification_duties
 
@@ -54,7 +54,7 @@ ENTRIES = 100_000
 def show(context: ReadContext, view: View) -> Shown:
     """The document of a view. Raises Refused(NOT_FOUND, MALFORMED_REQUEST)."""
     document, agreement = _VIEWS[view.name](context, view)
-    return Shown(document, "" if "items" in document else etag(document), agreement)
+    return Shown(document, "" if "items" in document else revision(document), agreement)
 
 
 def _partner(context: ReadContext, view: View) -> ViewedDocument:

@@ -20,10 +20,11 @@ from gateway.ledger.log.entry import Kind
 from gateway.nik import Nik
 from gateway.partners.approvals import person as same
 from gateway.store.audit.searches import audit_tools, items_of, rows_of
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import access_requests, partners, withheld
+from gateway.store.audit.tables import access_requests, withheld
+from gateway.store.base.statements import put_many
 from gateway.store.commands.query import MOST, PAGE, ReadContext, page
 from gateway.store.commands.unit_of_work import CommandResult, UnitOfWork
+from gateway.store.partners.tables import partners
 from gateway.store.search.copy import FoundEntry, find_subject, followed
 
 CLOCK = 72 * HOUR
@@ -62,7 +63,7 @@ def open_request(unit: UnitOfWork, act: Act) -> CommandResult:
     tag = b64u(tools.keyring.mac(Job.LEDGER_TAG).mac(nik.digits.encode())[:16])
     private = {"change": "open", "request": id, "reference": act.body.reference, "subject": tag}
     answer = {"id": id, "state": "open", "due_at": due}
-    return CommandResult(Kind.ACCESS_REQUEST, answer, private, status=201, link=f"/v1/access-requests/{id}")
+    return CommandResult(Kind.ACCESS_REQUEST, answer, private)
 
 
 def withhold(unit: UnitOfWork, act: Act) -> CommandResult:
@@ -177,3 +178,11 @@ VIEWS: Mapping[str, Callable[[ReadContext, View], Shown]] = {
     "access_request": show_request,
     "access_requests": list_requests,
 }
+
+
+ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
+    "open_access_request": open_request,
+    "withhold": withhold,
+    "close_access_request": close,
+}
+"""What is done here, by the name of the act."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -17,10 +18,11 @@ from gateway.ledger.log.entry import Kind
 from gateway.partners.approvals import Approval
 from gateway.partners.approvals import person as same
 from gateway.partners.lifecycle import digest
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import assignments, clients, partners, persons
+from gateway.store.audit.tables import assignments
+from gateway.store.base.statements import put_many
 from gateway.store.commands.query import day_of
 from gateway.store.commands.unit_of_work import STAFF, CommandResult, UnitOfWork
+from gateway.store.partners.tables import clients, partners, persons
 
 HOUSE = "house"
 """What an assignment names for entries of the program itself and of persons at its command line; `dukcapil` for staff."""
@@ -168,3 +170,9 @@ def _assignment(row: Any) -> Assignment:  # noqa: ANN401  a row
         row.expires,
         row.ended_at,
     )
+
+
+ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
+    "end_assignment": end,
+}
+"""What is done here, by the name of the act."""

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, delete, select
 from gateway.clock import Clock, jakarta_date
 from gateway.ledger.check.findings import Day, Days, SeenEntry, counts
 from gateway.ledger.log.entry import Kind
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import finding_days, search_entries, search_facets
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.partners.open_duties import live_agreements
 from gateway.store.search.copy import DAYS_NEXT, AfterCopy, Facet, Filter, facets_of
+from gateway.store.search.tables import finding_days, search_entries, search_facets
 
 _FEW = 100  # facets that an index is worth asking for
 _encode = msgspec.json.Encoder().encode

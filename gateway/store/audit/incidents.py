@@ -12,12 +12,15 @@ from gateway.administration.commands import Act, Shown, View
 from gateway.clock import HOUR, rfc3339_seconds, uuid7
 from gateway.errors import Cause, Refused
 from gateway.ledger.log.entry import Kind
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import incidents, partners, search_entries
-from gateway.store.commands.query import ReadContext, etag, instant, page
+from gateway.store.audit.tables import incidents
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
+from gateway.store.commands.query import ReadContext, instant, page, revision
 from gateway.store.commands.unit_of_work import CommandResult, UnitOfWork
 from gateway.store.partners.money import first_at
+from gateway.store.partners.tables import partners
 from gateway.store.search.copy import Filter, facets_of, followed
+from gateway.store.search.tables import search_entries
 
 CLOCK = 72 * HOUR
 
@@ -65,7 +68,7 @@ def record_incident(unit: UnitOfWork, act: Act) -> CommandResult:
     due = rfc3339_seconds(unit.now + CLOCK)
     private = {"change": "incident", "incident": id, "partners": who, "affected": affected, "notice_due_at": due}
     answer = {"id": id, "affected": affected, "notice_due_at": due}
-    return CommandResult(Kind.INCIDENT, answer, private, status=201, link=f"/v1/incidents/{id}")
+    return CommandResult(Kind.INCIDENT, answer, private)
 
 
 def note_notice(unit: UnitOfWork, act: Act) -> CommandResult:
@@ -99,7 +102,7 @@ def show_incident(context: ReadContext, view: View) -> Shown:
     if row is None:
         raise Refused(Cause.NOT_FOUND)
     document = _item(row, context.now)
-    return Shown(document, etag(document))
+    return Shown(document, revision(document))
 
 
 def list_incidents(context: ReadContext, view: View) -> Shown:
@@ -109,3 +112,14 @@ def list_incidents(context: ReadContext, view: View) -> Shown:
 
 
 VIEWS: Mapping[str, Callable[[ReadContext, View], Shown]] = {"incident": show_incident, "incidents": list_incidents}
+
+
+ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
+    "record_incident": record_incident,
+    "note_notice": note_notice,
+}
+"""What is done here, by the name of the act."""
+PREPARED: Mapping[str, Callable[[Database, int, Act], Any]] = {
+    "record_incident": count_affected,
+}
+"""What is looked up beforehand: it takes too long to do it under the sealing lock."""

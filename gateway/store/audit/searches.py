@@ -28,10 +28,22 @@ from gateway.ledger.publication.rhythm import NotYet
 from gateway.nik import Nik
 from gateway.store.audit.assignments import Assignment, all_assignments, read_assignment, require
 from gateway.store.audit.finding_days import days_of
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import finding_notes, ledger_entries
-from gateway.store.commands.query import MOST, PAGE, ReadContext, day_of, etag, instant, limit_of, page, whole_number
+from gateway.store.audit.tables import finding_notes
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
+from gateway.store.commands.query import (
+    MOST,
+    PAGE,
+    ReadContext,
+    day_of,
+    instant,
+    limit_of,
+    page,
+    revision,
+    whole_number,
+)
 from gateway.store.commands.unit_of_work import CommandResult, UnitOfWork
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.partners.money import first_at
 from gateway.store.search.copy import (
     SALT,
@@ -239,7 +251,7 @@ def every_assignment(context: ReadContext, view: View) -> Shown:
 def one_assignment(context: ReadContext, view: View) -> Shown:
     """`GET /v1/assignments/{id}`."""
     document = read_assignment(context.connection, view.path["id"]).document(context.now)
-    return Shown(document, etag(document))
+    return Shown(document, revision(document))
 
 
 # ----------------------------------------------------------------------------------------------- findings
@@ -358,3 +370,13 @@ VIEWS: Mapping[str, Callable[[ReadContext, View], Shown]] = {
     "assignments": every_assignment,
     "assignment": one_assignment,
 }
+
+
+ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
+    "note_finding": note_finding,
+}
+"""What is done here, by the name of the act."""
+PREPARED: Mapping[str, Callable[[Database, int, Act], Any]] = {
+    "note_finding": seek_finding,
+}
+"""What is looked up beforehand: it takes too long to do it under the sealing lock."""

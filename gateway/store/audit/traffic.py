@@ -21,13 +21,17 @@ from gateway.partners.agreement import AgreementState
 from gateway.partners.in_force import governing, state_at
 from gateway.register.reasons import Status
 from gateway.sealing.usage import usage_document
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import accounts, ledger_entries, partners, search_entries, search_facets, traffic
+from gateway.store.audit.tables import traffic
+from gateway.store.base.statements import put_many
 from gateway.store.commands.query import ReadContext, instant
 from gateway.store.commands.unit_of_work import STAFF
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.partners.agreements import partner_entry
 from gateway.store.partners.standings import PartnersOf
+from gateway.store.partners.tables import partners
+from gateway.store.sealing.tables import accounts
 from gateway.store.search.copy import AfterCopy, covered, told_of
+from gateway.store.search.tables import search_entries, search_facets
 from gateway.store.verification.latencies import by_step
 from gateway.verification.latency import told
 

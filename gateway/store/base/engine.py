@@ -5,18 +5,17 @@ SQLite: WAL, synchronous=FULL, explicit BEGIN. PostgreSQL: read committed, and a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, Table, create_engine, event, text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.clock import SECOND, Clock
-from gateway.errors import CommitUnknown, Misconfigured, StoreUnavailable
+from gateway.errors import CommitUnknown, Misconfigured, StoreUnavailable, Unguarded
 
 SEAL_LOCK = 0x4E_49_4B  # "NIK": the advisory lock that everyone who appends to the ledger takes first
 BUSY = 10_000  # milliseconds to wait for whoever writes
@@ -30,11 +29,16 @@ _PATIENCE = {
     "options": f"-c lock_timeout={BUSY} -c idle_in_transaction_session_timeout={IDLE}",
 }
 
+Admit = Callable[[int], None]
+"""Asked with the leaf index that would come next. Raises LedgerForked when the log may not be appended to."""
+ADMIT = "admit"
+
 
 class Database:
     """An open database. `dialect` is "sqlite" or "postgresql"."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, admit: Admit | None = None) -> None:
+        """`admit` says whether the log may be appended to; without one (see `guard`) nothing is sealed in it."""
         self._clock = clock
         self.url = url
         self.engine = _engine(url)
@@ -44,6 +48,11 @@ class Database:
         self._faults: type[Exception] = driver.Error
         self._transient = (driver.OperationalError, driver.InterfaceError)
         self._writer = Lock()
+        self._admit = admit
+
+    def guard(self, admit: Admit) -> None:
+        """Have `admit` asked in every transaction of this process that appends: `Keeper.admit` of the node."""
+        self._admit = admit
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -73,9 +82,21 @@ class Database:
     def sealing(self) -> Iterator[tuple[Connection, int]]:
         """(connection, now) in a transaction under the sealing lock; commits on leaving, durably.
 
-        `now` is database time in microseconds. Raises StoreUnavailable when nothing was changed, CommitUnknown when
-        that cannot be said. Other exceptions roll back and go on.
+        `now` is database time in microseconds. Raises Unguarded when nobody says whether the log may be appended to,
+        StoreUnavailable when nothing was changed, CommitUnknown when that cannot be said. Other exceptions roll back
+        and go on.
         """
+        if self._admit is None:
+            raise Unguarded("this process has no keeper of the log, so nothing may be sealed")
+        with self._locked() as (connection, now):
+            connection.info[ADMIT] = self._admit
+            try:
+                yield connection, now
+            finally:
+                connection.info.pop(ADMIT, None)
+
+    @contextmanager
+    def _locked(self) -> Iterator[tuple[Connection, int]]:
         try:
             connection = self.engine.connect()
         except SQLAlchemyError as fault:
@@ -119,7 +140,7 @@ class Database:
         SQLite has one writer: there it is under the lock of the seal. Raises StoreUnavailable.
         """
         if self.dialect == "sqlite":
-            with self.sealing() as (connection, _):
+            with self._locked() as (connection, _):
                 yield connection
             return
         try:
@@ -222,82 +243,3 @@ def _brief(fault: BaseException) -> str:
     """The driver's own words, without the statement and its parameters (they may hold what must not be logged)."""
     original = getattr(fault, "orig", None) or fault
     return f"{type(original).__name__}: {str(original).splitlines()[0] if str(original) else ''}"
-
-
-class Lookup:
-    """One read, written once: the rows of a table whose key is among given values, in one statement.
-
-    It goes through the driver's own cursor: SQLAlchemy's part of a read costs more than the read (docs/decisions).
-    """
-
-    def __init__(self, dialect: str, select: str, key: Column[Any], further: str = "") -> None:
-        """`select` is SQL up to WHERE; `further` a condition with one more parameter, `{}` standing for it."""
-        self._select = f"{select} WHERE {key.table.name}.{key.name}"
-        self._further = f" AND {further.format('%s' if dialect == 'postgresql' else '?')}" if further else ""
-        array = _ARRAYS[str(key.type.compile(_POSTGRESQL()))] if dialect == "postgresql" else ""
-        self._one = f"{self._select} = ANY(%s::{array}){self._further}" if array else ""
-
-    def rows(self, connection: Connection, keys: Sequence[Any], *more: object) -> list[tuple[Any, ...]]:
-        """The rows found; raises the driver's faults, which `reading` and `sealing` understand."""
-        if not keys:
-            return []
-        cursor = connection.connection.cursor()
-        if self._one:
-            cursor.execute(self._one, (list(keys), *more))
-        else:
-            # As many marks as the next power of two, so that few statements are enough and each is prepared once.
-            count = 1 << (len(keys) - 1).bit_length()
-            marks = ",".join("?" * count)
-            padded = (*keys, *([keys[-1]] * (count - len(keys))), *more)
-            cursor.execute(f"{self._select} IN ({marks}){self._further}", padded)
-        return list(cursor.fetchall())
-
-
-_ARRAYS = {
-    "TEXT": "text[]",
-    "BIGINT": "bigint[]",
-    "BYTEA": "bytea[]",
-    "SMALLINT": "smallint[]",
-    "INTEGER": "integer[]",
-    "BOOLEAN": "boolean[]",
-}
-_POSTGRESQL: Any = postgresql.dialect  # SQLAlchemy leaves its dialects untyped
-_statements: dict[tuple[str, str, tuple[str, ...]], str] = {}
-
-
-def put_many(
-    connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], replace: tuple[str, ...] = ()
-) -> None:
-    """Insert `rows` (all columns, in the table's order); on a conflict of the primary key set the columns `replace`.
-
-    One statement for all rows: SQLite's executemany, PostgreSQL's unnest of one array a column.
-    """
-    if not rows:
-        return
-    dialect = connection.dialect.name
-    key = (dialect, table.name, replace)
-    statement = _statements.get(key)
-    if statement is None:
-        statement = _statements[key] = _put_statement(connection, table, replace)
-    cursor = connection.connection.cursor()
-    if dialect == "postgresql":
-        cursor.execute(statement, tuple(list(column) for column in zip(*rows, strict=True)))
-    elif len(rows) == 1:
-        cursor.execute(statement, rows[0])
-    else:
-        cursor.executemany(statement, rows)
-
-
-def _put_statement(connection: Connection, table: Table, replace: tuple[str, ...]) -> str:
-    names = ", ".join(column.name for column in table.columns)
-    if connection.dialect.name == "postgresql":
-        arrays = ", ".join(f"%s::{_ARRAYS[column.type.compile(connection.dialect)]}" for column in table.columns)
-        statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608  names of our own tables
-    else:
-        marks = ", ".join("?" for _ in table.columns)
-        statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
-    if replace:
-        key = ", ".join(column.name for column in table.primary_key.columns)
-        changes = ", ".join(f"{name} = excluded.{name}" for name in replace)
-        statement += f" ON CONFLICT ({key}) DO UPDATE SET {changes}"
-    return statement

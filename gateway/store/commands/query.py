@@ -44,9 +44,9 @@ class ReadContext:
 _MOVING = frozenset({"replay", "overdue", "suspended_by", "open_sessions"})
 
 
-def etag(document: Mapping[str, Any]) -> str:
-    """The strong validator of a document (RFC 9110 §8.8.3); what moves by itself is left out."""
-    return f'"{digest({name: value for name, value in document.items() if name not in _MOVING})[:27]}"'
+def revision(document: Mapping[str, Any]) -> str:
+    """What tells one state of a document from another; what moves by itself is left out."""
+    return digest({name: value for name, value in document.items() if name not in _MOVING})[:27]
 
 
 ViewedDocument = tuple[dict[str, Any], str]

@@ -36,14 +36,12 @@ class CommandResult:
     """What was done.
 
     `answer` is told to whoever did it; `private` goes into the private part of the entry, with digests before and after.
-    `moved` are the partners whose standing has changed; `link` is the path of what was made or proposed.
+    `moved` are the partners whose standing has changed.
     """
 
     kind: Kind
     answer: Mapping[str, Any]
     private: Mapping[str, Any]
     agreement: str = ""
-    status: int = 200
     moved: Sequence[str] = ()
-    link: str = ""
-    shown: tuple[str, Mapping[str, str]] | None = field(default=None)  # the view whose ETag the answer bears
+    shown: tuple[str, Mapping[str, str]] | None = field(default=None)  # the view whose revision the answer bears

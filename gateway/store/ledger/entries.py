@@ -15,8 +15,9 @@ from gateway.ledger.check.check import Row, StoredEntry, text_id
 from gateway.ledger.log.proof import HashTree
 from gateway.ledger.log.regrown import Head, OpenRow, TileRow
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import house_facts, ledger_entries, ledger_head, ledger_open, ledger_tiles
+from gateway.store.base.tables import house_facts
 from gateway.store.ledger.stored_tiles import tiles_of
+from gateway.store.ledger.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
 
 PAGE = 1_000  # larger ones are slower: they leave the processor's cache
 TILE_PAGE = 200
@@ -106,10 +107,6 @@ class LedgerOf:
             .order_by(ledger_tiles.c.level, ledger_tiles.c.number)
             .limit(TILE_PAGE)
         )
-
-    def guard(self, admit: Callable[[int], None]) -> None:
-        """Have `Keeper.admit` asked inside every transaction of this process that appends."""
-        self._database.engine.update_execution_options(admit=admit)
 
     def head(self) -> Head:
         """The head as it stands."""

@@ -10,8 +10,8 @@ from gateway.errors import LedgerFault
 from gateway.ledger.log.merkle import HASH, Frontier, leaf_hash
 from gateway.ledger.log.proof import ReadTile
 from gateway.ledger.log.tiles import WIDTH, Tile, fold
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import ledger_entries, ledger_open, ledger_tiles
+from gateway.store.base.statements import put_many
+from gateway.store.ledger.tables import ledger_entries, ledger_open, ledger_tiles
 
 
 def complete(connection: Connection, first: int, appended: Sequence[bytes], frontier: Frontier) -> None:

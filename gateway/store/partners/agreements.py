@@ -23,10 +23,12 @@ from gateway.partners.lifecycle import Examined, digest
 from gateway.partners.particulars import CLASSES, EXEMPTIONS
 from gateway.partners.present import Present, Reach
 from gateway.partners.terms import PartnerEntry, from_document, to_document
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import accounts, agreement_versions, agreements, approvals, drafts, exemptions, partners
+from gateway.store.base.statements import put_many
 from gateway.store.commands.query import day_of, number
+from gateway.store.commands.tables import approvals
 from gateway.store.commands.unit_of_work import STAFF, CommandResult, UnitOfWork
+from gateway.store.partners.tables import agreement_versions, agreements, drafts, exemptions, partners
+from gateway.store.sealing.tables import accounts
 
 ID = re.compile(r"(?!import\Z)[a-z0-9][a-z0-9-]{0,63}\Z").match  # /v1/agreements/import is a call
 _LONGEST = 40  # characters of an id that is made from a name
@@ -108,9 +110,7 @@ def register_partner(unit: UnitOfWork, act: Act) -> CommandResult:
         put_many(connection, exemptions, [(id, exemption.ground, exemption.proof, _ends(exemption.until))])
     private = {"change": "register", "partner": id, "before": "", "after": digest([body.name, body.kind])}
     shown = ("partner", {"id": id})
-    return CommandResult(
-        Kind.PARTNER, {"id": id}, private, status=201, moved=(id,), link=f"/v1/partners/{id}", shown=shown
-    )
+    return CommandResult(Kind.PARTNER, {"id": id}, private, moved=(id,), shown=shown)
 
 
 def _free_id(connection: Connection, name: str) -> str:
@@ -286,10 +286,8 @@ def draft(  # noqa: PLR0913  what a draft is made of
     row = (agreement, version, str(AgreementState.DRAFT), found.digest, json.dumps(fields), json.dumps(hands))
     put_many(unit.connection, drafts, [row], ("state", "digest", "fields", "persons"))
     _mirror(unit.connection, agreement, version, found.agreement)
-    status = 200 if before else 201
     path = {"a": agreement, "v": str(version)}
     private = {"change": "draft", "version": version, "before": before, "after": found.digest}
-    link = f"/v1/agreements/{agreement}/versions/{version}"
     answer = {
         "agreement": agreement,
         "version": version,
@@ -298,9 +296,7 @@ def draft(  # noqa: PLR0913  what a draft is made of
         "missing": list(found.missing),
         "faults": list(found.faults),
     }
-    return CommandResult(
-        Kind.AGREEMENT, answer, private, agreement, status, (partner.id,), link, ("version", path)
-    )  # fmt: skip
+    return CommandResult(Kind.AGREEMENT, answer, private, agreement, moved=(partner.id,), shown=("version", path))
 
 
 def examined(unit: UnitOfWork, partner: PartnerEntry, agreement: str, version: int, fields: dict[str, Any]) -> Examined:
@@ -415,3 +411,17 @@ def versions_state(connection: Connection, agreement: str) -> str:
     """The state of the newest version that was approved."""
     newest = lifecycle.newest_approved(versions_of(connection, agreement))
     return newest.state.value if newest else AgreementState.DRAFT.value
+
+
+ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
+    "register_partner": register_partner,
+    "suspend_partner": suspend_partner,
+    "draft_agreement": draft_agreement,
+    "draft_version": draft_version,
+    "amend_draft": amend_draft,
+    "discard_draft": discard_draft,
+    "suspend_agreement": suspend_agreement,
+    "terminate_agreement": terminate_agreement,
+    "end_exemption": end_exemption,
+}
+"""What is done here, by the name of the act."""

@@ -5,7 +5,7 @@ Nothing is widened: partners are registered before, keys are proposed one by one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,10 @@ from gateway.ledger.log.entry import Kind
 from gateway.partners import lifecycle
 from gateway.partners.lifecycle import digest
 from gateway.partners.terms import PartnerEntry
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import agreements, drafts
+from gateway.store.base.statements import put_many
 from gateway.store.commands.unit_of_work import CommandResult, UnitOfWork
 from gateway.store.partners.agreements import ID, draft, examined, owner_of, partner_entry, versions_of
+from gateway.store.partners.tables import agreements, drafts
 
 
 @dataclass(slots=True)
@@ -122,3 +122,9 @@ def _partner(connection: Connection, named: object) -> tuple[PartnerEntry | None
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
+    "import_agreements": import_agreements,
+}
+"""What is done here, by the name of the act."""

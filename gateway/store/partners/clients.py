@@ -18,9 +18,11 @@ from gateway.keyring.keys import b64u
 from gateway.ledger.log.canonical import digest
 from gateway.ledger.log.entry import Kind
 from gateway.sealing.standing import Validity, partner_scope
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import client_states, clients, revoked_tokens
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
+from gateway.store.partners.tables import client_states, clients
 from gateway.store.sealing.history import RecordedChange, bump, write_history
+from gateway.store.sealing.tables import revoked_tokens
 
 
 @dataclass(frozen=True, slots=True)

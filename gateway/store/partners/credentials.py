@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from hashlib import sha256
 from typing import Any
@@ -32,10 +32,10 @@ from gateway.oauth.client import SCOPES
 from gateway.oauth.jose import JoseFault, parse_key, take_apart
 from gateway.partners.approvals import Approval
 from gateway.partners.lifecycle import digest
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import clients, key_terms, partners, persons
+from gateway.store.base.statements import put_many
 from gateway.store.commands.unit_of_work import PARTNER_SCOPES, STAFF, CommandResult, UnitOfWork
 from gateway.store.partners.agreements import partner_entry
+from gateway.store.partners.tables import clients, key_terms, partners, persons
 
 CONSOLE = "console"
 """How the client of a member of the console authenticates (store/staff.py): it has no key, and is given none."""
@@ -237,9 +237,7 @@ def rotate_key(unit: UnitOfWork, act: Act) -> CommandResult:
         "after": client_base(connection, client_id),
     }  # fmt: skip
     shown = [{"kid": kid, "expires": rfc3339_seconds(end)} for kid, end in ends.items()]
-    return CommandResult(
-        Kind.CLIENT, {"client_id": client_id, "keys": shown}, private, status=201, moved=(row.partner,)
-    )
+    return CommandResult(Kind.CLIENT, {"client_id": client_id, "keys": shown}, private, moved=(row.partner,))
 
 
 def _require_possession(act: Act, key: Mapping[str, Any], now: int) -> None:
@@ -303,3 +301,11 @@ def dismiss(unit: UnitOfWork, act: Act) -> CommandResult:
     connection.execute(delete(persons).where(persons.c.client_id == client_id))
     private = {"change": "dismiss", "client": client_id, "person": name, "before": before, "after": ""}
     return CommandResult(Kind.CLIENT, {"client_id": client_id, "dismissed": True}, private, moved=(STAFF,))
+
+
+ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
+    "remove_key": remove_key,
+    "rotate_key": rotate_key,
+    "dismiss_administrator": dismiss,
+}
+"""What is done here, by the name of the act."""

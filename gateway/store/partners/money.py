@@ -18,11 +18,13 @@ from gateway.partners.agreement import Agreement
 from gateway.partners.approvals import Approval
 from gateway.partners.lifecycle import digest
 from gateway.partners.money import LEVELS, Charged, level, statement
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import accounts, agreement_versions, ledger_entries, payments, reminders, statements
+from gateway.store.base.statements import put_many
 from gateway.store.commands.unit_of_work import CommandResult, UnitOfWork
 from gateway.store.ledger.entries import read_head
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.partners.agreements import open_account
+from gateway.store.partners.tables import agreement_versions, payments, reminders, statements
+from gateway.store.sealing.tables import accounts
 
 SETTLED = 60 * SECOND
 """How long after midnight a day's last entries may still be on their way into the ledger."""

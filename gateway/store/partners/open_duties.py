@@ -13,7 +13,7 @@ from gateway.partners.agreement import Agreement, AgreementState
 from gateway.partners.duties import Duty, duties_of
 from gateway.partners.in_force import governing
 from gateway.partners.terms import from_document
-from gateway.store.base.tables import agreement_versions, agreements, clients, deliveries, exemptions, key_terms
+from gateway.store.partners.tables import agreement_versions, agreements, clients, deliveries, exemptions, key_terms
 
 _LIVE = frozenset({AgreementState.APPROVED, AgreementState.IN_FORCE, AgreementState.SUSPENDED})
 

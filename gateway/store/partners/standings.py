@@ -28,12 +28,14 @@ from gateway.partners.present import Present, Reach, objections, principals_of
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import TermRow, from_document
 from gateway.sealing.standing import HOUSE, Standing, partner_scope
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import agreement_versions, clients, drafts, epochs, exemptions, partners
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
+from gateway.store.base.tables import epochs
 from gateway.store.commands.unit_of_work import PARTNER_SCOPES, STAFF, CommandResult, UnitOfWork
 from gateway.store.partners.agreements import change, classes, open_account, put_version, versions_of
 from gateway.store.partners.clients import read_validity
 from gateway.store.partners.credentials import enrol, expiries, person_of
+from gateway.store.partners.tables import agreement_versions, clients, drafts, exemptions, partners
 from gateway.store.sealing.history import RecordedChange, bump, write_history
 
 __all__ = ["STAFF", "Imported", "PartnersOf"]

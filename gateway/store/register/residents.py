@@ -13,8 +13,9 @@ from gateway.keyring import Job, Keyring
 from gateway.register.codec import decode, encode
 from gateway.register.record import Record
 from gateway.sealing.standing import Watermark
-from gateway.store.base.engine import Database, Lookup, put_many
-from gateway.store.base.tables import imports, records, register_index, watermarks
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import Lookup, put_many
+from gateway.store.register.tables import imports, records, register_index, watermarks
 from gateway.verification.judge import INDEX, binding
 
 

@@ -6,7 +6,8 @@ from gateway.clock import Entropy
 from gateway.ledger.log.entry import Kind
 from gateway.ledger.log.note import b64
 from gateway.ledger.publication.checkpoint import Checkpoint
-from gateway.store.base.engine import Database, put_many
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.base.tables import house_facts
 from gateway.store.ledger.entries import ORIGIN
 from gateway.store.sealing.history import RecordedChange, write_history

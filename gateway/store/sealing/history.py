@@ -11,7 +11,7 @@ from gateway.clock import Entropy, uuid7
 from gateway.ledger.log.canonical import digest
 from gateway.ledger.log.entry import Entry, make_entry, private_bytes, request_digest
 from gateway.ledger.log.merkle import Frontier
-from gateway.store.base.engine import put_many
+from gateway.store.base.statements import put_many
 from gateway.store.base.tables import epochs
 from gateway.store.ledger.entries import read_head
 from gateway.store.sealing.seals import append

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
-from gateway.store.base.tables import repeats
+from gateway.store.sealing.tables import repeats
 
 
 def was_done(connection: Connection, key: bytes, now: int) -> bool:
     """Whether an answer is kept for this key."""
     wanted = select(repeats.c.key).where(repeats.c.key == key, repeats.c.expires > now)
     return connection.execute(wanted).first() is not None
-
-
-def keep_status(connection: Connection, key: bytes, status: int) -> None:
-    """The answer kept for this key was given with this status; the seal keeps answers as 200."""
-    connection.execute(update(repeats).where(repeats.c.key == key).values(status=status))

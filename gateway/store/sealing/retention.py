@@ -13,8 +13,8 @@ from gateway.clock import Entropy
 from gateway.ledger.log.destruction import KEPT, record_document
 from gateway.ledger.log.entry import Kind, Leaf
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import ledger_entries
 from gateway.store.ledger.entries import LedgerOf, read_head
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.sealing.history import RecordedChange, write_history
 
 CHUNK = 2_000

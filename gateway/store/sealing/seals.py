@@ -9,23 +9,17 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, select
 
 from gateway.allowance.account import Account
-from gateway.errors import LedgerFault, LedgerForked
+from gateway.errors import LedgerFault, LedgerForked, Unguarded
 from gateway.ledger.log.entry import Entry
 from gateway.ledger.log.merkle import Frontier
 from gateway.sealing.submission import Changes, SealTransaction
-from gateway.store.base.engine import Database, Lookup, put_many
-from gateway.store.base.tables import (
-    accounts,
-    attempts,
-    epochs,
-    ledger_entries,
-    ledger_head,
-    proof_ids,
-    repeats,
-    revoked_tokens,
-)
+from gateway.store.base.engine import ADMIT, Database
+from gateway.store.base.statements import Lookup, put_many
+from gateway.store.base.tables import epochs
 from gateway.store.ledger.entries import read_head
 from gateway.store.ledger.stored_tiles import complete, keep_open
+from gateway.store.ledger.tables import ledger_entries, ledger_head
+from gateway.store.sealing.tables import accounts, attempts, proof_ids, repeats, revoked_tokens
 
 FORGET_EVERY = 2_000  # seals between two sweeps of what has expired
 
@@ -137,11 +131,15 @@ class _Transaction:
 
 
 def append(connection: Connection, entries: list[Entry], frontier: Frontier) -> None:
-    """Write entries and the head that counts them; `frontier` has them appended already."""
+    """Write entries and the head that counts them; `frontier` has them appended already.
+
+    Raises Unguarded outside a transaction of `Database.sealing`, LedgerForked.
+    """
     first = frontier.size - len(entries)
-    admit = connection.get_execution_options().get("admit")  # `Keeper.admit`, in every process of a served gateway
-    if admit is not None:
-        admit(first)
+    admit = connection.info.get(ADMIT)
+    if admit is None:
+        raise Unguarded("entries are appended in a transaction under the sealing lock alone")
+    admit(first)
     put_many(
         connection,
         ledger_entries,

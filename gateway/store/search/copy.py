@@ -22,16 +22,12 @@ from gateway.ledger.log.destruction import KEPT
 from gateway.ledger.log.entry import Kind, Leaf
 from gateway.ledger.publication.rhythm import Publication
 from gateway.nik import Nik
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import (
-    finding_days,
-    house_facts,
-    ledger_entries,
-    ledger_head,
-    search_entries,
-    search_facets,
-)
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
+from gateway.store.base.tables import house_facts
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.ledger.tables import ledger_entries, ledger_head
+from gateway.store.search.tables import finding_days, search_entries, search_facets
 
 SEARCH_LOCK = 0x4E_49_4C  # PostgreSQL: one follows at a time, and never under the lock of the seal
 CHUNK = 500

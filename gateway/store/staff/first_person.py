@@ -20,10 +20,10 @@ from gateway.sealing.standing import partner_scope
 from gateway.staff.member import INVITED_FOR, MemberState
 from gateway.staff.roles import Role
 from gateway.store.base.engine import Database
-from gateway.store.base.tables import members
 from gateway.store.commands.unit_of_work import UnitOfWork
 from gateway.store.sealing.history import RecordedChange, bump, write_history
 from gateway.store.staff.members import add_member, give_link, invited, new_member, owner
+from gateway.store.staff.tables import members
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,20 +23,12 @@ from gateway.partners.duties import Duty
 from gateway.partners.lifecycle import digest
 from gateway.staff.member import CERTIFIED_FOR, INVITED_FOR, PREFIX, Member, MemberState, link_of, require_state
 from gateway.staff.roles import CONSOLE, Role, read_roles, scopes_of
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import (
-    client_states,
-    clients,
-    invitations,
-    members,
-    partners,
-    passkeys,
-    persons,
-    sessions,
-)
+from gateway.store.base.statements import put_many
 from gateway.store.commands.unit_of_work import STAFF, CommandResult, UnitOfWork
 from gateway.store.partners.agreements import partner_entry
 from gateway.store.partners.credentials import CONSOLE as METHOD
+from gateway.store.partners.tables import client_states, clients, partners, persons
+from gateway.store.staff.tables import invitations, members, passkeys, sessions
 
 
 def owner(partner: str) -> str:
@@ -170,7 +162,7 @@ def invite(unit: UnitOfWork, act: Act) -> CommandResult:
 def invited(unit: UnitOfWork, member: str, **told: Any) -> CommandResult:  # noqa: ANN401  as `_result`
     """What the entry of an invitation tells; nothing of the link."""
     result = _result(unit, read_member(unit.connection, member), "invite", member_base(unit.connection, member), **told)
-    return CommandResult(result.kind, result.answer, result.private, status=201)
+    return CommandResult(result.kind, result.answer, result.private)
 
 
 def give_link(unit: UnitOfWork, member: str, until: int) -> str:

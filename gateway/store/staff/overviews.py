@@ -12,8 +12,8 @@ from gateway.errors import Cause, Refused
 from gateway.staff.member import CERTIFIED_FOR, Member, MemberState, certification
 from gateway.staff.roles import Role
 from gateway.staff.session import ends
-from gateway.store.base.tables import invitations, members, passkeys, sessions
 from gateway.store.staff.members import member_of, owner, read_member, read_own
+from gateway.store.staff.tables import invitations, members, passkeys, sessions
 
 
 def rows(connection: Connection, now: int, query: Mapping[str, str]) -> list[dict[str, Any]]:

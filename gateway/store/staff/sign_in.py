@@ -19,10 +19,11 @@ from gateway.ledger.log.entry import Kind
 from gateway.staff.member import Member, MemberState
 from gateway.staff.passkeys import NewPasskey
 from gateway.staff.session import CHALLENGE, IDLE, NOTE_EVERY, STEPPED_UP, WHOLE, ends
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import ceremonies, invitations, members, passkeys, sessions
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.sealing.history import RecordedChange, write_history
 from gateway.store.staff.members import member_base, member_of, owner, read_member
+from gateway.store.staff.tables import ceremonies, invitations, members, passkeys, sessions
 
 MOST = 20_000  # ceremonies that may wait; they end after five minutes
 _T = TypeVar("_T")

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, select
 
 from gateway.clock import DAY, SECOND
-from gateway.store.base.engine import Database, put_many
-from gateway.store.base.tables import latencies
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
+from gateway.store.verification.tables import latencies
 from gateway.verification.latency import BUCKETS
 
 KEPT = 32 * DAY

@@ -12,10 +12,12 @@ from sqlalchemy import Connection, select
 from gateway.allowance.account import Account
 from gateway.clock import SECOND, Clock
 from gateway.sealing.standing import RegisterRows, Standing, Watermark
-from gateway.store.base.engine import Database, Lookup
-from gateway.store.base.tables import accounts, ledger_entries
+from gateway.store.base.engine import Database
+from gateway.store.base.statements import Lookup
+from gateway.store.ledger.tables import ledger_entries
 from gateway.store.partners.standings import PartnersOf
 from gateway.store.register.residents import RegisterOf
+from gateway.store.sealing.tables import accounts
 
 FRESH = 2 * SECOND  # how long watermarks serve before they are read again; older than the records is the safe side
 

@@ -5,13 +5,16 @@ The same table makes the routes and their part of the OpenAPI document.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import asgi
 from litestar.types import Receive, Scope, Send
+from msgspec.structs import replace
 
 from gateway.administration.calls import request_of
 from gateway.administration.commands import Act, View
@@ -26,84 +29,113 @@ from gateway.web.api.calls import Calls
 from gateway.web.api.components import Components
 from gateway.web.api.rows import PAGED, CallRow
 from gateway.web.http.exchange import read_body
-from gateway.web.http.headers import Headers, check_digest, idempotency_key
+from gateway.web.http.headers import Headers, check_digest, expected_revisions, idempotency_key
 
 READ, WRITE, APPROVE, VERIFY = "partners.read", "partners.write", "partners.approve", "nik.verify"
 MOST_QUERY = 2_000  # characters
+APPROVAL, DRAFT = "/v1/approvals/{approval}", "/v1/agreements/{agreement}/versions/{version}"
 _OPTIONAL = (bodies.Nothing, audit.Closing)
 
 
 ROWS: tuple[CallRow, ...] = (
     CallRow("GET", "/v1/partners", READ, "partners", "Partners", query=PAGED),
-    CallRow("POST", "/v1/partners", WRITE, "register_partner", "Register a partner", bodies.NewPartner, 201),
+    CallRow("POST", "/v1/partners", WRITE, "register_partner", "Register a partner", bodies.NewPartner, 201,
+        location="/v1/partners/{id}"),
     CallRow("GET", "/v1/partners/{id}", READ, "partner", "One partner, with its agreements and keys"),
-    CallRow("POST", "/v1/partners/{id}/suspend", WRITE, "suspend_partner", "Suspend a partner at once", bodies.SuspensionReason),
+    CallRow("POST", "/v1/partners/{id}/suspend", WRITE, "suspend_partner", "Suspend a partner at once",
+        bodies.SuspensionReason, watches="partner"),
     CallRow("POST", "/v1/partners/{id}/resume", WRITE, "propose_partner_resume", "Propose to resume a partner",
-        bodies.Nothing, 202),
+        bodies.Nothing, 202, watches="partner"),
     CallRow("GET", "/v1/partners/{id}/agreements", READ, "partner_agreements", "Agreements of a partner", query=PAGED),
-    CallRow("POST", "/v1/partners/{id}/agreements", WRITE, "draft_agreement", "Draft an agreement", bodies.Fields, 201),
+    CallRow("POST", "/v1/partners/{id}/agreements", WRITE, "draft_agreement", "Draft an agreement", bodies.Fields, 201,
+        location=DRAFT, watches="partner", answers="Drafted"),
     CallRow("GET", "/v1/partners/{id}/keys", READ, "partner_keys", "Keys and certificates of a partner", query=PAGED),
-    CallRow("POST", "/v1/partners/{id}/keys", WRITE, "propose_key", "Propose a key or a certificate", bodies.NewKey, 202),
-    CallRow("DELETE", "/v1/partners/{id}/keys/{kid}", WRITE, "remove_key", "Remove a key at once"),
+    CallRow("POST", "/v1/partners/{id}/keys", WRITE, "propose_key", "Propose a key or a certificate", bodies.NewKey, 202,
+        watches="partner"),
+    CallRow("DELETE", "/v1/partners/{id}/keys/{kid}", WRITE, "remove_key", "Remove a key at once", watches="partner"),
     CallRow("GET", "/v1/partners/{id}/usage", READ, "usage", "What a partner has agreed, spent and left"),
     CallRow("GET", "/v1/partners/{id}/payments", READ, "partner_payments", "Prepayments of a partner", query=PAGED),
-    CallRow("POST", "/v1/partners/{id}/payments", WRITE, "propose_payment", "Propose to credit a prepayment", bodies.Payment, 202),
+    CallRow("POST", "/v1/partners/{id}/payments", WRITE, "propose_payment", "Propose to credit a prepayment",
+        bodies.Payment, 202, watches="partner"),
     CallRow("POST", "/v1/partners/{id}/exemption", WRITE, "propose_exemption", "Propose an exemption, with proof",
-        bodies.Exemption, 202),
-    CallRow("DELETE", "/v1/partners/{id}/exemption", WRITE, "end_exemption", "End an exemption at once"),
-    CallRow("POST", "/v1/agreements/import", WRITE, "import_agreements", "Draft many agreements at once", bodies.AgreementImport),
+        bodies.Exemption, 202, watches="partner"),
+    CallRow("DELETE", "/v1/partners/{id}/exemption", WRITE, "end_exemption", "End an exemption at once",
+        watches="partner"),
+    CallRow("POST", "/v1/agreements/import", WRITE, "import_agreements", "Draft many agreements at once",
+        bodies.AgreementImport),
     CallRow("GET", "/v1/agreements/{a}", READ, "agreement", "One agreement, with its versions"),
     CallRow("GET", "/v1/agreements/{a}/versions", READ, "versions", "Versions of an agreement", query=PAGED),
-    CallRow("POST", "/v1/agreements/{a}/versions", WRITE, "draft_version", "Draft the next version", bodies.Fields, 201),
-    CallRow("GET", "/v1/agreements/{a}/versions/{v}", READ, "version", "One version: fields, what is missing, what it changes"),
-    CallRow("PUT", "/v1/agreements/{a}/versions/{v}", WRITE, "amend_draft", "Go on with a draft", bodies.Fields),
-    CallRow("DELETE", "/v1/agreements/{a}/versions/{v}", WRITE, "discard_draft", "Discard a draft that one had a hand in"),
-    CallRow("POST", "/v1/agreements/{a}/versions/{v}/propose", WRITE, "propose_version", "Propose a version", bodies.Nothing, 202),
+    CallRow("POST", "/v1/agreements/{a}/versions", WRITE, "draft_version", "Draft the next version", bodies.Fields, 201,
+        location=DRAFT, watches="agreement", answers="Drafted"),
+    CallRow("GET", "/v1/agreements/{a}/versions/{v}", READ, "version",
+        "One version: fields, what is missing, what it changes"),
+    CallRow("PUT", "/v1/agreements/{a}/versions/{v}", WRITE, "amend_draft", "Go on with a draft", bodies.Fields,
+        watches="version", answers="Drafted"),
+    CallRow("DELETE", "/v1/agreements/{a}/versions/{v}", WRITE, "discard_draft", "Discard a draft that one had a hand in",
+        watches="version"),
+    CallRow("POST", "/v1/agreements/{a}/versions/{v}/propose", WRITE, "propose_version", "Propose a version",
+        bodies.Nothing, 202, watches="version"),
     CallRow("POST", "/v1/agreements/{a}/suspend", WRITE, "suspend_agreement", "Suspend it, or one purpose, at once",
-        bodies.Suspension),
-    CallRow("POST", "/v1/agreements/{a}/resume", WRITE, "propose_resume", "Propose to resume an agreement", bodies.Nothing, 202),
+        bodies.Suspension, watches="agreement"),
+    CallRow("POST", "/v1/agreements/{a}/resume", WRITE, "propose_resume", "Propose to resume an agreement",
+        bodies.Nothing, 202, watches="agreement"),
     CallRow("POST", "/v1/agreements/{a}/terminate", WRITE, "terminate_agreement", "End an agreement for good",
-        bodies.SuspensionReason),
+        bodies.SuspensionReason, watches="agreement"),
     CallRow("GET", "/v1/agreements/{a}/deliveries", READ, "deliveries", "Duties that were delivered", query=PAGED),
     CallRow("POST", "/v1/agreements/{a}/deliveries", WRITE, "deliver", "Write down that a duty was delivered",
-        bodies.Delivery, 201),
+        bodies.Delivery, 201, watches="agreement"),
     CallRow("GET", "/v1/approvals", READ, "approvals", "What waits for a second person, or did",
         query=("state", "kind", "partner", "order", *PAGED)),
-    CallRow("GET", "/v1/approvals/{id}", READ, "approval", "One proposal: what it changes, and what it would have refused"),
+    CallRow("GET", "/v1/approvals/{id}", READ, "approval",
+        "One proposal: what it changes, and what it would have refused"),
     CallRow("POST", "/v1/approvals/{id}/approve", APPROVE, "approve", "Approve what another person proposed",
-        bodies.ApprovedDigest),
-    CallRow("POST", "/v1/approvals/{id}/reject", APPROVE, "reject", "Turn down what another person proposed", bodies.Objection),
-    CallRow("POST", "/v1/approvals/{id}/withdraw", WRITE, "withdraw", "Take back an own proposal", bodies.Objection),
+        bodies.ApprovedDigest, watches="approval"),
+    CallRow("POST", "/v1/approvals/{id}/reject", APPROVE, "reject", "Turn down what another person proposed",
+        bodies.Objection, watches="approval"),
+    CallRow("POST", "/v1/approvals/{id}/withdraw", WRITE, "withdraw", "Take back an own proposal", bodies.Objection,
+        watches="approval"),
     CallRow("GET", "/v1/duties", READ, "duties", "What is due, by when", query=("partner", "until", *PAGED)),
     CallRow("GET", "/v1/overview", READ, "overview", "What waits for somebody: counts"),
     CallRow("GET", "/v1/traffic", READ, "traffic", "Calls by minute, hour or day, and how long verifications took",
         query=("partner", "since", "until", "step"), also="audit.read"),
-    CallRow("GET", "/v1/usage/traffic", VERIFY, "own_traffic", "Own calls by minute, hour or day", query=("since",
-        "until", "step")),
+    CallRow("GET", "/v1/usage/traffic", VERIFY, "own_traffic", "Own calls by minute, hour or day",
+        query=("since", "until", "step")),
     CallRow("GET", "/v1/staff", READ, "staff", "Credentials of the house, and whose they are", query=PAGED),
-    CallRow("POST", "/v1/staff", WRITE, "propose_administrator", "Propose a credential of a person", bodies.NewAdministrator, 202),
+    CallRow("POST", "/v1/staff", WRITE, "propose_administrator", "Propose a credential of a person",
+        bodies.NewAdministrator, 202),
     CallRow("DELETE", "/v1/staff/{client_id}", WRITE, "dismiss_administrator", "Take a credential away at once"),
     CallRow("GET", "/v1/staff/members", READ, "members", "People at the console, and until when they are certified",
         query=("text", "state", "role", "partner", "due", *PAGED)),
-    CallRow("POST", "/v1/staff/members", WRITE, "propose_member", "Propose a person at the console", staff.NewMember, 202),
+    CallRow("POST", "/v1/staff/members", WRITE, "propose_member", "Propose a person at the console", staff.NewMember,
+        202),
     CallRow("GET", "/v1/staff/members/{id}", READ, "member", "One person at the console"),
-    CallRow("DELETE", "/v1/staff/members/{id}", WRITE, "dismiss_member", "Dismiss a person from the console at once"),
-    CallRow("POST", "/v1/staff/members/{id}/invitation", WRITE, "invite_member", "A one-time link, told once", bodies.Nothing, 201),
-    CallRow("POST", "/v1/staff/members/{id}/recover", WRITE, "propose_recovery", "Propose a new enrolment", bodies.Nothing, 202),
+    CallRow("DELETE", "/v1/staff/members/{id}", WRITE, "dismiss_member", "Dismiss a person from the console at once",
+        watches="member"),
+    CallRow("POST", "/v1/staff/members/{id}/invitation", WRITE, "invite_member", "A one-time link, told once",
+        bodies.Nothing, 201, watches="member"),
+    CallRow("POST", "/v1/staff/members/{id}/recover", WRITE, "propose_recovery", "Propose a new enrolment",
+        bodies.Nothing, 202, watches="member"),
     CallRow("POST", "/v1/staff/members/{id}/recertify", APPROVE, "recertify_member",
-        "Say that another person still needs the roles",
-        bodies.Nothing, also=WRITE),
-    CallRow("POST", "/v1/staff/members/{id}/suspend", WRITE, "suspend_member", "Suspend a person at once", bodies.SuspensionReason),
+        "Say that another person still needs the roles", bodies.Nothing, also=WRITE, watches="member"),
+    CallRow("POST", "/v1/staff/members/{id}/suspend", WRITE, "suspend_member", "Suspend a person at once",
+        bodies.SuspensionReason, watches="member"),
     CallRow("POST", "/v1/staff/members/{id}/resume", WRITE, "propose_member_resume", "Propose to resume a person",
-        bodies.Nothing, 202),
-    CallRow("DELETE", "/v1/staff/members/{id}/sessions", WRITE, "end_sessions", "End the sessions of a person at once"),
-    CallRow("GET", "/v1/failures", VERIFY, "own_failures", "Own refused calls, newest first", query=("since", "cause", *PAGED)),
+        bodies.Nothing, 202, watches="member"),
+    CallRow("DELETE", "/v1/staff/members/{id}/sessions", WRITE, "end_sessions", "End the sessions of a person at once",
+        watches="member"),
+    CallRow("GET", "/v1/failures", VERIFY, "own_failures", "Own refused calls, newest first",
+        query=("since", "cause", *PAGED)),
     CallRow("GET", "/v1/keys", VERIFY, "own_keys", "Own keys and certificates, with their ends", query=PAGED),
     CallRow("GET", "/v1/statements", VERIFY, "own_statements", "Days of which there is a statement", query=PAGED),
-    CallRow("GET", "/v1/statements/{date}", VERIFY, "statement", "Signed statement of a day"),
-    CallRow("POST", "/v1/keys", VERIFY, "rotate_key", "Rotate the own key, proven by the old and the new", bodies.OwnKey, 201),
+    CallRow("GET", "/v1/statements/{date}", VERIFY, "statement", "Signed statement of a day", answers="StatementAnswer"),
+    CallRow("POST", "/v1/keys", VERIFY, "rotate_key", "Rotate the own key, proven by the old and the new", bodies.OwnKey,
+        201),
     *AUDIT_ROWS,
 )  # fmt: skip
+
+
+WATCHED: Mapping[str, str] = {row.does: row.watches for row in ROWS if row.watches}
+"""Whose state `If-Match` names, by act."""
 
 
 class AdministrationCalls(Calls):
@@ -139,13 +171,26 @@ class AdministrationCalls(Calls):
                 view = View(row.does, {**own, **path}, asked, body)
                 return await self._components.administration.read(id, caller, language, needed, told, lambda: view)
 
+            expected = expected_revisions(headers.if_match) if row.watches else ()
+
             def make(person: str) -> Act:
-                return Act(row.does, path, body, person, headers.if_match, caller.client_id)
+                return Act(row.does, path, body, person, row.watches, expected, caller.client_id)
 
             repeat = None if key is None else self._repeat(caller, key, told)
-            return await self._components.administration.act(id, caller, language, needed, told, make, repeat)
+            sealed = await self._components.administration.act(id, caller, language, needed, told, make, repeat)
+            return sealed if sealed.cause else replace(sealed, status=row.status)
 
-        await self.exchange(scope, receive, send, row.method, target, ask, label=row.path, media=row.media)
+        await self.exchange(
+            scope,
+            receive,
+            send,
+            row.method,
+            target,
+            ask,
+            label=row.path,
+            media=row.media,
+            more=partial(_location, row),
+        )
 
     def _repeat(self, caller: Caller, key: str, told: bytes) -> Repeat:
         """What an `Idempotency-Key` of this client stands for; `told` is the whole request."""
@@ -153,6 +198,12 @@ class AdministrationCalls(Calls):
 
     async def _nothing(self, *_: Any) -> Sealed:  # noqa: ANN401  never asked: the method is refused before
         raise Refused(Cause.METHOD_NOT_ALLOWED)
+
+
+def _location(row: CallRow, sealed: Sealed) -> Sequence[tuple[bytes, bytes]]:
+    """Where what was made, or proposed, is found."""
+    template = APPROVAL if row.proposes else row.location
+    return ((b"location", template.format_map(json.loads(sealed.body)).encode()),) if template else ()
 
 
 def _parameters(template: str, path: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ The order is the corridor's: 1 identify before any body is read, 2 parse, 3–7 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from litestar.types import Receive, Scope, Send
@@ -70,10 +70,11 @@ class Calls:
         *,
         label: str = "",
         media: bytes = JSON,
+        more: Callable[[Sealed], Sequence[tuple[bytes, bytes]]] = lambda sealed: (),  # noqa: ARG005
     ) -> None:
         """`label` is the path with names for its parameters: metrics and logs never hold what a caller wrote there.
 
-        `media` is what an answer is; a refusal is a problem document.
+        `media` is what an answer is; a refusal is a problem document. `more` gives the headers that an answer has beside.
         """
         components = self._components
         label = label or path
@@ -108,6 +109,8 @@ class Calls:
                 refusal = Refusal(Cause.REGISTER_UNAVAILABLE, {"retry_after": 1})
                 sealed = self._unsealed(refusal, language, id, unknown=True)
                 extra = self._extra(sealed, headers, id, method)
+        if not sealed.cause:
+            extra += more(sealed)
         await send_response(send, sealed.status, sealed.body, PROBLEM if sealed.cause else media, tuple(extra))
         partner = "" if caller is None else caller.partner
         components.metrics.note(label, sealed.cause or "answer", partner, (components.clock.now() - began) / SECOND)
@@ -116,7 +119,8 @@ class Calls:
         """The headers of a response beside those of its body."""
         components = self._components
         extra = [(b"x-request-id", request_id(headers, id).encode()), *rate_limit(sealed.readings)]
-        extra += [(name.encode(), value.encode()) for name, value in sealed.headers]
+        if sealed.revision:
+            extra.append((b"etag", f'"{sealed.revision}"'.encode()))
         if sealed.status == 401:  # noqa: PLR2004  RFC 9110 §15.5.2
             own, certificates = bool(headers.authorization), bool(components.mtls_base_url)
             told = challenge(Cause(sealed.cause), components.issuer, credentials=own, certificates=certificates)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+CREATED, ACCEPTED = 201, 202
 PAGED = ("cursor", "limit")
 
 
@@ -13,7 +14,9 @@ class CallRow:
     """One call. `does` names an act, or with GET a view; `body` is what is sent; `status` what a success answers.
 
     `posted`: a POST that names a view, since what is looked for may stand in no URL. `also`: another scope that will do.
-    `media`: what an answer is when it is no JSON document. `tag`: its chapter of the OpenAPI document.
+    `location`: where what was made is found, filled from the answer. `watches`: the view whose state `If-Match` names.
+    `answers`: the schema of the answer where it has one of its own. `media`: what an answer is when it is no JSON document.
+    `tag`: its chapter of the OpenAPI document.
     """
 
     method: str
@@ -25,9 +28,17 @@ class CallRow:
     status: int = 200
     query: tuple[str, ...] = field(default=())
     also: str = ""
+    location: str = ""
+    watches: str = ""
+    answers: str = ""
     media: bytes = b"application/json"
     tag: str = "administration"
     posted: bool = False
+
+    @property
+    def proposes(self) -> bool:
+        """Whether it makes a proposal, which waits for a second person."""
+        return self.status == ACCEPTED
 
     @property
     def reads(self) -> bool:
@@ -37,4 +48,4 @@ class CallRow:
     @property
     def creates(self) -> bool:
         """Whether it makes something, so that a repetition must not make it twice (`Idempotency-Key`)."""
-        return self.status in {201, 202}
+        return self.status in {CREATED, ACCEPTED}

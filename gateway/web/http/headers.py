@@ -170,6 +170,11 @@ def rate_limit(readings: Sequence[Reading]) -> tuple[tuple[bytes, bytes], ...]:
     return ((b"ratelimit-policy", policy), (b"ratelimit", state.encode()))
 
 
+def expected_revisions(if_match: str) -> tuple[str, ...]:
+    """The states that `If-Match` names (RFC 9110 §13.1.1); none where any will do."""
+    return () if if_match.strip() in ("", "*") else tuple(each.strip().strip('"') for each in if_match.split(","))
+
+
 def challenge(cause: Cause, issuer: str, *, credentials: bool = True, certificates: bool = False) -> bytes:
     """`WWW-Authenticate` of a 401 (RFC 9449 §7.1, RFC 9728 §5.1); without credentials it names no error (RFC 6750 §3.1).
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.administration.requests import audit, staff
+from gateway.administration.requests import audit
 from gateway.administration.requests import partners as bodies
 from gateway.errors import Cause
 from gateway.ledger.check.findings import RULES
@@ -20,16 +20,7 @@ from gateway.web.api.audit import NDJSON
 from gateway.web.api.rows import CallRow
 from gateway.web.openapi.shapes import DIGEST, MILLISECONDS, UUID, WHOLE, Schema, closed, ref
 
-_BODIES = (
-    bodies.NewPartner, bodies.SuspensionReason, bodies.Suspension, bodies.Objection, bodies.ApprovedDigest,
-    bodies.NewKey, bodies.OwnKey, bodies.Delivery,
-    bodies.Payment, bodies.NewAdministrator, bodies.Nothing, bodies.AgreementImport, audit.NewAssignment, audit.NikSearch,
-    audit.FindingNote, audit.NewAccessRequest, audit.Withholding, audit.Closing, audit.NewIncident,
-    audit.Notice, staff.NewMember,
-)  # fmt: skip
-_ANSWERS: Mapping[str, str] = {
-    "draft_agreement": "Drafted", "draft_version": "Drafted", "amend_draft": "Drafted", "statement": "StatementAnswer",
-}  # fmt: skip
+_BODIES = tuple(dict.fromkeys(row.body for row in ROWS if row.body not in (None, bodies.Fields)))
 _CALLED: Mapping[str, str] = {  # where a view's own word would name an operation that anybody or a partner has
     "usage": "readUsageOfPartner", "agreement": "readAgreementWithVersions", "checkpoint": "readCheckpointForAudit",
 }  # fmt: skip
@@ -181,7 +172,7 @@ def _operation(row: CallRow, call: Callable[..., Schema], sealed: tuple[Cause, .
     names = re.findall(r"{(\w+)}", row.path)
     causes = _causes(row, names, sealed)
     listed = row.method == "GET" and "cursor" in row.query
-    answer = _ANSWERS.get(row.does) or ("Listed" if listed else "Proposed" if row.status == 202 else "Told")  # noqa: PLR2004
+    answer = row.answers or ("Listed" if listed else "Proposed" if row.proposes else "Told")
     tag = "agreement" if row.scope == VERIFY else row.tag
     id = ("read" if row.reads else "do") + "".join(word.title() for word in row.does.split("_"))
     operation = call(tag, _CALLED.get(row.does, id), row.summary, answer, {}, causes)

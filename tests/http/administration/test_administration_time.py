@@ -13,6 +13,7 @@ from typing import Any
 
 import partner as partner_module
 import pytest
+from admitting import any_log
 from desk import Office, fields, new_name, slug
 from joserfc import jws
 from joserfc.jwk import OKPKey
@@ -67,14 +68,14 @@ class Deployment:
         return {"nik": resident["nik"], "purpose": "account_opening", "claims": claims} | members
 
     def watch(self) -> int:
-        database = Database(self.settings.database_url, self.clock)
+        database = Database(self.settings.database_url, self.clock, any_log)
         try:
             return Watch(database, self.clock, SystemEntropy()).round(0)
         finally:
             database.close()
 
     def entries(self, kind: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        database = Database(self.settings.database_url, self.clock)
+        database = Database(self.settings.database_url, self.clock, any_log)
         with LedgerOf(database).snapshot() as (_, stored):
             told = [(json.loads(each.leaf), json.loads(each.private[32:])) for each in stored if each.private]
         database.close()
@@ -207,7 +208,7 @@ def test_a_day_reconciles_with_the_ledger_to_the_rupiah(deployment) -> None:
     assert json.loads(verified.payload) == told
 
     first, last = told["ledger"]["from"], told["ledger"]["to"]
-    database = Database(deployment.settings.database_url, deployment.clock)
+    database = Database(deployment.settings.database_url, deployment.clock, any_log)
     counted: Counter[tuple[str, str, int]] = Counter()
     with LedgerOf(database).snapshot() as (_, stored):
         for each in stored:

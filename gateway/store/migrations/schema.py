@@ -18,7 +18,7 @@ from gateway.store.base.engine import Database
 _LASTING = re.compile(
     r"authentication failed|does not exist|no pg_hba\.conf entry|no password supplied|is not permitted"
 )
-_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATIONS = Path(__file__).parent
 
 
 def _config() -> Config:

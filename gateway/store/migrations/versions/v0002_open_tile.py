@@ -5,8 +5,9 @@ from sqlalchemy import select
 
 from gateway.ledger.log.merkle import leaf_hash
 from gateway.ledger.log.tiles import WIDTH
-from gateway.store.base.engine import put_many
-from gateway.store.base.tables import ledger_entries, ledger_head, ledger_open, metadata
+from gateway.store.base.statements import put_many
+from gateway.store.ledger.tables import ledger_entries, ledger_head, ledger_open
+from gateway.store.migrations.all_tables import metadata
 
 revision = "0002"
 down_revision = "0001"

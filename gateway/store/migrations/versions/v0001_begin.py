@@ -3,7 +3,8 @@
 from alembic import op
 from sqlalchemy import insert
 
-from gateway.store.base.tables import ledger_head, metadata
+from gateway.store.ledger.tables import ledger_head
+from gateway.store.migrations.all_tables import metadata
 
 revision = "0001"
 down_revision = None

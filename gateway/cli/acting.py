@@ -24,7 +24,7 @@ from gateway.store.commands.query import ReadContext
 _TWO = "two persons are needed: --proposer, and --approver who is neither the proposer nor whom it is for"
 
 
-class Desk:
+class OperatorCommands:
     """What one command may do in a deployment."""
 
     def __init__(self, deployment: Deployment, decider: Decider) -> None:
@@ -75,12 +75,12 @@ def told(refused: Refused) -> str:
 
 
 @contextmanager
-def desk_of(config: Path | Settings) -> Iterator[Desk]:
-    """A desk; whatever is refused ends the command, in words."""
+def commands_of(config: Path | Settings) -> Iterator[OperatorCommands]:
+    """A commands; whatever is refused ends the command, in words."""
     settings = config if isinstance(config, Settings) else settings_of(config)
     deployment = open_to_append(settings, SystemClock(), SystemEntropy())
     try:
-        yield Desk(deployment, Decider(load(settings.policies)))
+        yield OperatorCommands(deployment, Decider(load(settings.policies)))
     except Refused as refused:
         stop(FOUND_FAULT, f"nik-gateway: {told(refused)}")
     finally:

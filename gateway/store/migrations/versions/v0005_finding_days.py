@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from gateway.store.base.tables import finding_days
+from gateway.store.search.tables import finding_days
 
 revision = "0005"
 down_revision = "0004"

@@ -3,7 +3,9 @@
 from alembic import op
 from sqlalchemy import inspect
 
-from gateway.store.base.tables import exemptions, latencies, traffic
+from gateway.store.audit.tables import traffic
+from gateway.store.partners.tables import exemptions
+from gateway.store.verification.tables import latencies
 
 revision = "0004"
 down_revision = "0003"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from gateway.store.base.tables import ceremonies, invitations, members, passkeys, sessions
+from gateway.store.staff.tables import ceremonies, invitations, members, passkeys, sessions
 
 revision = "0003"
 down_revision = "0002"

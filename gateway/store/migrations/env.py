@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from gateway.store.base.tables import metadata
+from gateway.store.migrations.all_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, transaction_per_migration=False
