@@ -117,11 +117,16 @@ prove: debian venv-test ## the long proofs: kills, clusters, large registers, a 
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory debian DEBIAN="nodejs npm"
 	@.venv/bin/python -m pytest -m prove --timeout 7200 $(ARGS)
 	@$(MAKE) --no-print-directory times
+	@[ -n "$(ARGS)" ] || $(MAKE) --no-print-directory mutants
 
 .PHONY: times
 times: venv-test ## the suite in other orders, at the end of a day, a month, a year, on 29 February (ARGS="tests/store")
 	@$(MAKE) --no-print-directory debian DEBIAN="$(DEBIAN) gcc libc6-dev"
 	@.venv/bin/python tests/moments.py $(ARGS)
+
+.PHONY: mutants
+mutants: venv-test ## put hundreds of dangerous faults into a copy, one by one: does a test turn red? (ARGS="ledger --with keeper")
+	@.venv/bin/python tests/mutants/run.py $(ARGS)
 
 .PHONY: pictures
 pictures: debian venv-test ## pictures of every page of the console, into var/pictures (NIK_PICTURES)

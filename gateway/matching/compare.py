@@ -123,7 +123,9 @@ def _words(one: list[str], other: list[str], floor: Floor) -> Band:
         text, other_text = " ".join(map(modern, one)), " ".join(map(modern, other))
     left, right = sound(text), sound(other_text)
     if aligned:
-        near = _is_near(left, right, unlike, floor) or (floor.order and len(left) > 1 and sorted(left) == sorted(right))
+        # The very order that was judged already is none: BUDI Z. is not BUDI S., though Z and S sound alike.
+        moved = floor.order and left != right and sorted(left) == sorted(right)
+        near = _is_near(left, right, unlike, floor) or moved
     else:
         near = left[0][0] == right[0][0] and run_together(left) == run_together(right)
     return Band.CLOSE if near else Band.DIFFERENT

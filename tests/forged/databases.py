@@ -87,7 +87,14 @@ def entries() -> Iterator[Case]:
     newer = entry(3, raw=entry(3).leaf.replace(b'"v":1', b'"v":2'))
     yield at(tables("a stored leaf of version 2", log_of({3: newer})), 0, 3)
     yield at(tables("a stored leaf of a kind that there is not", log_of({3: entry(3, "tokens")})), 0, 3)
-    row = row_of(3, good[3])
+    escaped = entry(
+        3, agreement="a", raw=entry(3, agreement="a").leaf.replace(b'"agreement":"a"', b'"agreement":"\\u0061"')
+    )
+    yield at(tables("a stored leaf with an escape that need not be", log_of({3: escaped})), 0, 3)
+    row, after = row_of(3, good[3]), row_of(4, good[4])
+    ids = row["id"] + after["id"]
+    rows = {3: row | {"id": ids[:34]}, 4: after | {"id": ids[34:]}}
+    yield at(tables("an id of 17 bytes before one of 15", good, rows=rows), 0, 3)
     yield at(tables("an id that is not the leaf's", good, rows={3: row | {"id": UUID(int=7).hex}}), 0, 3)
     yield at(tables("an id of 15 bytes", good, rows={3: row | {"id": row["id"][:-2]}}), 0, 3)
     yield at(
@@ -107,8 +114,21 @@ def entries() -> Iterator[Case]:
         ("a record of the very instant", record(5, ["token"], "2026-01-01T03:00:00.000Z")),
     ):
         yield at(tables(f"a private part missing, and {name}", log_of({3: gone(3), 5: own})), 0, 3)
-    yield at(tables("a record of destruction destroyed under another", log_of(
-        {3: gone(3, "destruction"), 5: record(5, ["destruction", "new_log"], "2026-01-01T09:00:00.000Z")})), 0, 3)  # fmt: skip
+    for kind in ("destruction", "new_log"):
+        under = record(5, ["destruction", "new_log"], "2026-01-01T09:00:00.000Z")
+        yield at(
+            tables(f"an entry of kind {kind} destroyed under a record", log_of({3: gone(3, kind), 5: under})), 0, 3
+        )
+    early, late = (gone(at, at=f"2026-01-01T01:{minute}:00.000Z") for at, minute in ((3, "00"), (4, "30")))
+    between = {3: early, 4: late, 6: record(6, ["token"], "2026-01-01T01:15:00.000Z")}
+    yield at(tables("two private parts of an hour missing, the record of the first alone", log_of(between)), 0, 3)
+    whole = entry(3)
+    digest = whole.document["private"]
+    bent = Entry(
+        whole.document, whole.leaf.replace(digest.encode(), f"\\u{ord(digest[0]):04x}{digest[1:]}".encode()), None
+    )
+    under = record(5, ["token"], "2026-01-01T09:00:00.000Z")
+    yield at(tables("an escape in the digest of a destroyed private part", log_of({3: bent, 5: under})), 0, 3)
 
 
 def heads() -> Iterator[Case]:
@@ -142,6 +162,7 @@ def tiles() -> Iterator[Case]:
         ("a tile under another number", [[0, 1, *good[2:]]]),
         ("a tile whose root is another", [[*good[:3], b64(bytes(32))]]),
         ("a tile whose hashes are others", [[0, 0, b64(bytes(32)), good[3]]]),
+        ("a tile whose hashes are others, as many", [[0, 0, b64(bytes(8192)), good[3]]]),
     ):
         yield at(tables(name, many, series=FULL, ledger_tiles=rows), 0)
 

@@ -117,6 +117,13 @@ def paths() -> Iterator[Case]:
         "a leaf that is not in the log",
         receipt_of(log_of({ASKED: asked(actor="bank/bank-2")}), note=checkpoint_of(entries)),
     )
+    yield case("an index beyond a log of one entry", receipt_of(log_of(size=1), 0).replace("index 0", "index 1"))
+    part = root_of([one.leaf for one in entries[:4]])
+    short = path_of(ASKED, [one.leaf for one in entries[:4]])
+    yield case(
+        "the root of its first four entries given out as that of the log",
+        receipt_of(entries, note=checkpoint_of(entries, root=part), path=short),
+    )
     top = root_of([one.leaf for one in entries])
     yield case("a node of the tree given out as a log of one entry", receipt_of(
         log_of(size=3), note=checkpoint_of(entries, size="1", root=top), path=[top]))  # fmt: skip
@@ -226,6 +233,7 @@ def evidence() -> Iterator[Case]:
     for name, answer, nonce_bytes in (
         ("the answer's nonce with bits behind its end", answer_of(nonce=tail), NONCE),
         ("the answer's nonce has 16 bytes", answer_of(nonce=b64u(NONCE[:16])), NONCE[:16]),
+        ("the answer's nonce has 29 bytes", answer_of(nonce=b64u(NONCE[:29])), NONCE[:29]),
         ("the answer's nonce is padded", answer_of(nonce=nonce + "="), NONCE),
         ("the answer has no nonce", {name: value for name, value in answer_of().items() if name != "nonce"}, NONCE),
         ("the sealed answer is of another id than its leaf", answer_of(id=entries[3].document["id"]), NONCE),

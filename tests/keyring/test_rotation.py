@@ -103,7 +103,7 @@ def test_a_staged_key_is_known_before_it_is_used(directory: Path, job: Job) -> N
 
 
 def test_a_staged_checkpoint_key_is_published_and_signs_nothing(directory: Path) -> None:
-    """Its verifier key can be taken before the first checkpoint of it; once activated it signs, beside the older one."""
+    """Its verifier key can be taken before the first checkpoint; once activated it signs, beside the older one. Ed25519 alone."""
     run(directory, "rotate", "--job", "checkpoint", "--staged")
     checkpoint = Checkpoint("log.example/ledger", 0, EMPTY_ROOT)
     for versions in ({1}, {1, 2}):
@@ -113,6 +113,10 @@ def test_a_staged_checkpoint_key_is_published_and_signs_nothing(directory: Path)
         assert signed.by.keys() == {{1: oldest, 2: newest}[version] for version in versions}
         if versions == {1}:
             run(directory, "activate", "--job", "checkpoint")
+    jwk = key_files.new(Job.TOKEN, 3, SystemEntropy()) | {"job": "checkpoint"}
+    key_files.write(directory, jwk)
+    with pytest.raises(Misconfigured, match="must be an Ed25519 key"):
+        signers_of(key_files.load(directory), checkpoint.origin)
 
 
 def test_staged_keys_alone_start_nothing(directory: Path) -> None:

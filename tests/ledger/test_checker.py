@@ -21,10 +21,12 @@ from logs import ENTROPY, HOUSE, Log, checker, log_in
 
 from gateway.clock import HOUR, rfc3339
 from gateway.errors import LedgerFault
+from gateway.keyring.keys import b64u_decode
 from gateway.ledger.check.check import StoredEntry, check_entry
 from gateway.ledger.log.merkle import Frontier
 from gateway.ledger.log.note import NoteFault, VerifierKey
 from gateway.ledger.log.proof import verify_consistency, verify_inclusion
+from gateway.ledger.publication.export import entry_lines
 from gateway.ledger.publication.receipt import Receipt
 from gateway.store.sealing.retention import prune
 
@@ -161,6 +163,13 @@ def test_an_export_is_sound_as_it_was_written(tmp_path: Path) -> None:
 def test_an_export_that_was_changed_is_not_sound(name: str, tmp_path: Path) -> None:
     """Whatever is left out, put in, swapped or edited: exit 1."""
     assert _export(EXPORTS[name], tmp_path / "export") == 1
+
+
+def test_private_parts_leave_on_demand_alone() -> None:
+    """Without the word for it a line holds the leaf, and nothing of what stays in the house."""
+    row = (0, b"", VECTORS["leaves"][0]["leaf"].encode(), b"of the house alone")
+    assert json.loads(entry_lines([row], private=False)).keys() == {"index", "leaf"}
+    assert b64u_decode(json.loads(entry_lines([row], private=True))["private"]) == row[3]
 
 
 # ------------------------------------------------------------------------------------------------ databases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from sqlalchemy import delete, select, text, update
 from gateway.errors import LedgerForked
 from gateway.ledger.log.merkle import leaf_hash
 from gateway.ledger.publication.checkpoint import Checkpoint, sign, successor, verify
-from gateway.ledger.publication.keeper import Keeper
+from gateway.ledger.publication.keeper import Keeper, locked
 from gateway.store.base.statements import put_many
 from gateway.store.ledger.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
 from gateway.store.sealing.declaration import declare_new_log
@@ -265,3 +266,22 @@ def test_a_copied_database_of_another_moment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LedgerForked, match="missing"):
         log.keeper(tmp_path / "kept").examine()
     log.database.close()
+
+
+def test_an_entry_before_the_kept_checkpoint_is_not_admitted(sqlite_url: str, kept: Path) -> None:
+    """Asked inside every transaction that appends, whatever was examined before: not one entry may be missing."""
+    with log_in(sqlite_url) as log:
+        keeper = log.grow(5).keeper(kept)
+        keeper.admit(0)
+        keeper.publish()
+        keeper.admit(5)
+        keeper.admit(6)
+        for first in (0, 4):
+            with pytest.raises(LedgerForked, match="entries are missing"):
+                keeper.admit(first)
+
+
+def test_the_lock_of_a_checkpoint_is_held_by_one(kept: Path) -> None:
+    """Another process that wants it has to wait."""
+    with locked(kept), (kept.parent / "ledger.checkpoint.lock").open("r+") as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

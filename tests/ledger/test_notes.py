@@ -146,3 +146,28 @@ def test_a_new_log_names_the_old_head() -> None:
         origin + "/",
     ):
         assert not is_successor(other, ORIGIN)
+
+
+def test_a_cosigners_key_does_not_sign_for_the_log() -> None:
+    """Not even one that bears the log's name: what it signs has a time before it."""
+    key = VerifierKey(ORIGIN, COSIGNATURE, _private.public_key().public_bytes_raw())
+    cosigned = CHECKPOINT.text + "\n" + NoteSigner(key, _private.sign).line(CHECKPOINT.text.encode(), 1)
+    assert Note.parse(cosigned).signed_by([key]) == {key: 1}
+    with pytest.raises(NoteFault):
+        verify(cosigned, [key])
+
+
+def test_a_key_bears_its_own_id() -> None:
+    """One under another id is refused, and so is a cosignature of a time that there is not."""
+    with pytest.raises(NoteFault, match="530d903a"):
+        VerifierKey.parse(EXAMPLE.replace("530d903a", "530d903b"))
+    for at in (1 << 63, (1 << 64) - 1):
+        with pytest.raises(NoteFault, match="no such time"):
+            WITNESS.key.signed(CHECKPOINT.text.encode(), at)
+
+
+def test_a_log_that_names_no_log_before_it_is_none_of_ours() -> None:
+    """A size and a root are not enough: the origin has to be ours."""
+    root = successor(ORIGIN, CHECKPOINT).rpartition("/")[2]
+    assert not is_successor(f"5/{root}", ORIGIN)
+    assert not is_successor(f"other.example/after/5/{root}", ORIGIN)

@@ -188,3 +188,12 @@ def test_what_is_not_in_the_tree_has_no_proof() -> None:
             tree_of(size).inclusion(index)
     with pytest.raises(ProofFault):
         tree_of(5).consistency(6)
+
+
+def test_a_proof_that_ends_below_the_root_proves_nothing() -> None:
+    """The root of a part, given out as that of the whole: the path leads to it, and is too short for the size told."""
+    part = tree_of(4)
+    with pytest.raises(ProofFault, match="does not lead to the root"):
+        verify_inclusion(LEAVES[2], 2, 7, part.inclusion(2), part.root())
+    with pytest.raises(ProofFault, match="do not begin with"):
+        verify_consistency(2, tree_hash(0, 2), 8, part.root(), part.consistency(2))

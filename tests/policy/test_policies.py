@@ -8,7 +8,7 @@ from shutil import copy
 import pytest
 
 from gateway.errors import Misconfigured
-from gateway.policy.policies import PURPOSES, SCHEMA, check, load
+from gateway.policy.policies import PURPOSES, SCHEMA, _digest, check, load
 from gateway.policy.rules import REFUSALS, read_rules
 
 REFUSED = Path(__file__).parents[2] / "policies" / "refused"
@@ -148,3 +148,9 @@ def test_rules_keep_their_order_past_ten() -> None:
     _, rules, faults = read_rules(text, "many.cedar", None)
     assert faults == []
     assert [(rule.id, rule.line) for rule in rules] == [(f"rule-{number}", number + 1) for number in range(12)]
+
+
+def test_files_that_run_together_have_digests_of_their_own() -> None:
+    """A letter that moves from a name to a content, or from a file to the next, is another set of policies."""
+    sets = ({"ab": b"c"}, {"a": b"bc"}, {"a": b"b", "c": b""}, {"a": b"", "bc": b""}, {"abc": b""})
+    assert len({_digest(files) for files in sets}) == len(sets)
