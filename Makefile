@@ -12,6 +12,8 @@ HOST ?=
 PORT ?=
 RESIDENTS ?=
 WORKERS ?=
+# `make run FRESH=1` removes the demonstration that is there first.
+FRESH ?=
 # Further words for pytest: `make suite ARGS="tests/ledger -x"`.
 ARGS ?=
 
@@ -70,9 +72,9 @@ venv-bench: .venv-bench/.bench
 	@touch $@
 
 .PHONY: run
-run: venv ## everything from nothing: a demo gateway with a made-up register, served (HOST, PORT, RESIDENTS, WORKERS)
+run: venv ## everything from nothing: a demo gateway with a made-up register, served (HOST, PORT, RESIDENTS, WORKERS, FRESH)
 	@exec .venv/bin/nik-gateway demo var/demo $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)") \
-	  $(if $(RESIDENTS),--residents "$(RESIDENTS)") $(if $(WORKERS),--workers "$(WORKERS)")
+	  $(if $(RESIDENTS),--residents "$(RESIDENTS)") $(if $(WORKERS),--workers "$(WORKERS)") $(if $(FRESH),--fresh)
 
 # What the tests start or load that no package index has: a browser, a proxy, a token in software, a TLS scanner.
 DEBIAN := chromium haproxy softhsm2 openssl

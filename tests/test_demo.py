@@ -10,7 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from deployment import free_port, wait_for
+
+from gateway.cli.demo import demo
+from gateway.errors import Misconfigured
 
 
 def _ready(port: int) -> bool:
@@ -40,3 +44,33 @@ def test_a_demonstration_may_move_to_another_port(tmp_path: Path) -> None:
         assert json.loads((tmp_path / "demo" / "demo.json").read_text())["base_url"] == f"http://127.0.0.1:{port}"
     assert len(origins) == 1
     assert sizes[0] < sizes[1]
+
+
+def test_settings_that_somebody_changed_are_kept(tmp_path: Path) -> None:
+    """They are told of and never written again; those that nobody touched follow the command, and `--fresh` begins anew."""
+
+    def built(*words: str) -> str:
+        found = CliRunner().invoke(demo, [str(tmp_path / "demo"), "--residents", "1000", "--no-serve", *words])
+        assert found.exit_code == 0, found.output
+        return found.stderr
+
+    settings, log = tmp_path / "demo" / "gateway.toml", tmp_path / "demo" / "gateway.sqlite"
+    assert "kept" not in built("--port", "18080")
+    assert "kept" not in built("--port", "18081")
+    assert "port = 18081" in settings.read_text()
+    changed = settings.read_text().replace("port = 18081", "port = 18082")
+    settings.write_text(changed)
+    before = log.stat().st_ino
+    assert "is kept as it is" in built("--port", "18083")
+    assert (settings.read_text(), log.stat().st_ino) == (changed, before)
+    assert "kept" not in built("--port", "18083", "--fresh")
+    assert "port = 18083" in settings.read_text()
+    assert log.stat().st_ino != before
+
+
+def test_nothing_but_a_demonstration_is_removed(tmp_path: Path) -> None:
+    """`--fresh` refuses a directory that holds anything else."""
+    (tmp_path / "mine.txt").write_text("mine")
+    found = CliRunner().invoke(demo, [str(tmp_path), "--no-serve", "--fresh"])
+    assert isinstance(found.exception, Misconfigured)
+    assert (tmp_path / "mine.txt").read_text() == "mine"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import ssl
 import sys
 import threading
@@ -22,6 +23,8 @@ from gateway.cli.serve import begin, freshener
 from gateway.client import Answer, GatewayClient, NoAnswer, Profile
 from gateway.config import read
 
+# As it was started: from an environment that nobody activated the bare name is not found.
+_PROGRAM = shlex.quote(sys.argv[0]) if Path(sys.argv[0]).name == "nik-gateway" else "nik-gateway"
 PATIENCE = 60  # seconds until a server that does not answer is given up
 
 
@@ -41,6 +44,7 @@ PATIENCE = 60  # seconds until a server that does not answer is given up
 @click.option("--port", type=int, default=8080, show_default=True, help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes.")
 @click.option("--tls", is_flag=True, help="TLS with an authority of its own, and partners that come with certificates.")
+@click.option("--fresh", is_flag=True, help="Remove the demonstration in DIR first, with its keys, register and log.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words (with --no-serve).")
 def demo(  # noqa: PLR0913, PLR0917  one argument for each option
     directory: Path,
@@ -52,15 +56,22 @@ def demo(  # noqa: PLR0913, PLR0917  one argument for each option
     port: int,
     workers: int,
     tls: bool,  # noqa: FBT001
+    fresh: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Build a demonstration in DIR and serve it.
 
     Makes keys, a synthetic register with the Ministry's real region codes, and partners with agreements. Nothing that
-    is there already is made again. No resident in it is a real person.
+    is there already is made again, and settings that somebody changed are kept. No resident in it is a real person.
     """
     began = time.monotonic()
     demonstration = Demonstration(directory.resolve(), residents, seed, database, host, port, workers, tls=tls)
+    if fresh and database:
+        raise click.UsageError("--fresh removes files alone: empty the database yourself, and leave --fresh out")
+    if fresh:
+        demonstration.clear()
+    if demonstration.changed:
+        click.echo(f"{demonstration.settings_file} was changed and is kept as it is; --fresh makes a new one", err=True)
     with progress("residents", residents, quiet=as_json) as tell:
         demonstration.build(tell)
     if no_serve:
@@ -115,13 +126,22 @@ The NIK gateway runs at {base_url} ({time.monotonic() - began:.1f} s after the c
   the console              {facts["console"]} (each person's link to enrol: enrol_url in demo.json)
   partners, keys, limits   {directory}/demo.json
   residents to try         {directory}/residents.sample.ndjson, {directory}/magic.json
-  ask yourself             nik-gateway verify --profile {directory}/partners/{partner["client_id"]}/profile.toml \\
-                             --purpose {partner["purposes"][0]} --claim name=… --claim birth_date=…
-  check the audit trail    nik-gateway ledger check --config {directory}/gateway.toml
+  ask yourself             {_command(resident["nik"], partner, claims, directory)}
+  check the audit trail    {_PROGRAM} ledger check --config {shlex.quote(str(directory / "gateway.toml"))}
+  from nothing again       {_PROGRAM} demo {shlex.quote(str(directory))} --fresh
+  with make                make run FRESH=1, make run PORT=8081
   every refusal explained  {base_url}/problems
   stop                     Ctrl+C
 """
     )
+
+
+def _command(nik: str, partner: Mapping[str, Any], claims: Mapping[str, str], directory: Path) -> str:
+    """A line for the shell, to be copied as it stands; the NIK comes on standard input, as it does in a program."""
+    profile = directory / "partners" / partner["client_id"] / "profile.toml"
+    words = [_PROGRAM, "verify", "--profile", str(profile), "--purpose", partner["purposes"][0]]
+    words += [word for name, value in claims.items() for word in ("--claim", f"{name}={value}")]
+    return f"echo {nik} | {shlex.join(words)}"
 
 
 def _ask(directory: Path, partner: Mapping[str, Any], nik: str, claims: Mapping[str, str]) -> Answer:

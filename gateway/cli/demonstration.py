@@ -10,6 +10,7 @@ import shutil
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from gateway.cli.demo_tls import PLAIN, WAYS, DemoAuthority, Way
 from gateway.cli.magic import magic
 from gateway.clock import DAY, SystemClock, SystemEntropy, jakarta_date
 from gateway.config import read
+from gateway.errors import Misconfigured
 from gateway.keyring import Job
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import b64u
@@ -48,7 +50,13 @@ from gateway.synthetic.population import BEHIND_REGENCY, residents
 
 SAMPLE = 1_000
 BEHIND = 30 * DAY  # how far the one region lags that shows `source_behind`
+_HEAD = "# A demonstration. docs/settings.md explains every setting. Change them: they are then kept as they are.\n# "
 AMPLE = 1_000_000_000_000  # rupiah
+
+
+def _mark(text: str) -> str:
+    """By which settings are known to be as they were written."""
+    return f"written as {sha256(text.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +178,28 @@ class Demonstration:
         """The settings that it was built with."""
         return self._directory / "gateway.toml"
 
+    @property
+    def changed(self) -> bool:
+        """Whether somebody wrote settings of their own: they are kept as they are."""
+        if not self.settings_file.exists():
+            return False
+        head, _, text = self.settings_file.read_text("utf-8").removeprefix(_HEAD).partition("\n")
+        return head != _mark(text)
+
+    def clear(self) -> None:
+        """Remove what an earlier demonstration left in the directory. Raises Misconfigured where there is anything else."""
+        if not self._directory.exists() or not any(self._directory.iterdir()):
+            return
+        if not self.settings_file.exists() or not read(self.settings_file).demo:
+            raise Misconfigured([f"{self._directory}: is no demonstration, and nothing in it is removed"])
+        shutil.rmtree(self._directory)
+
     def build(self, tell: Callable[[int], None]) -> None:
         """Make whatever is missing; `tell` hears how many residents are in."""
         self._directory.mkdir(parents=True, exist_ok=True)
         self._write_settings()
         settings = read(self.settings_file)
+        self._base_url, self.console_origin = settings.issuer, settings.console_origin or settings.issuer
         for job in Job:
             if not list(settings.keys.glob(f"{job}-*.jwk")):
                 key_files.write(settings.keys, key_files.new(job, 1, self._entropy))
@@ -202,18 +227,21 @@ class Demonstration:
 
     def _write_settings(self) -> None:
         host, port, workers = self._server
+        if self.changed:
+            return
         if not (self._directory / "policies").exists():
             shutil.copytree(SHIPPED, self._directory / "policies")
         token = self._directory / "metrics.token"
         if not token.exists():
             token.touch(0o600)
             token.write_text(b64u(self._entropy.bytes(32)) + "\n")
-        self.settings_file.write_text(
-            f'# A demonstration. docs/settings.md explains every setting.\nissuer = "{self._base_url}"\ndemo = true\n\n'
+        text = (
+            f'issuer = "{self._base_url}"\ndemo = true\n\n'
             f'[database]\nurl = "{self._database}"\n\n'
             f'[server]\nhost = "{host}"\nport = {port}\nworkers = {workers}\n\n{self._tls_settings(host)}'
             f'[metrics]\ntoken_file = "metrics.token"\n{self._console_settings()}{self._ledger_settings()}'
         )
+        self.settings_file.write_text(f"{_HEAD}{_mark(text)}\n{text}", "utf-8")
 
     def _console_settings(self) -> str:
         return "" if self.console_origin == self._base_url else f'\n[console]\norigin = "{self.console_origin}"\n'

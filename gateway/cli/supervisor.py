@@ -71,7 +71,12 @@ class Supervisor:
             listener.bind((host, port))
         except OSError as fault:
             raise Misconfigured(
-                [f"server: {host}:{port} cannot be listened on ({fault.strerror}). Choose another with --port"]
+                [
+                    (
+                        f"server: {host}:{port} cannot be listened on ({fault.strerror}). Choose another: "
+                        f"`make run PORT={port + 1}`, `--port {port + 1}`, or server.port in the settings"
+                    )
+                ]
             ) from fault
         # Each worker listens when it can answer: nobody is let in before.
         listener.set_inheritable(True)

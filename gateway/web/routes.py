@@ -27,9 +27,14 @@ from gateway.web.api.token import TokenCall
 from gateway.web.api.tokens import IntrospectionCall, RevocationCall
 from gateway.web.http.exchange import encode
 from gateway.web.http.headers import Headers, preferred_language, request_id
-from gateway.web.http.problems import STYLE_SHA256, page, page_html, reason_page_html
+from gateway.web.http.pages import CACHED, docs, docs_html, front, front_html, html, list_html, wants_html
+from gateway.web.http.problems import PROBLEMS, page, page_html, reason_page_html
+from gateway.web.openapi.document import text as openapi_text
 
 PUBLIC = frozenset({
+    "/",
+    "/docs",
+    "/openapi.json",
     "/.well-known/oauth-authorization-server",
     "/.well-known/oauth-protected-resource",
     "/.well-known/oauth-protected-resource/v1",
@@ -51,7 +56,6 @@ PUBLIC = frozenset({
 """Routes that answer without a token: they say nothing of anybody. The token endpoint authenticates in its own way."""
 
 _log = structlog.get_logger("gateway.web")
-_PAGE = {"cache-control": "public, max-age=3600", "vary": "accept"}
 
 
 def routes(components: Components) -> list[Any]:  # noqa: C901  a list of small handlers; each is as simple as can be
@@ -118,28 +122,34 @@ def routes(components: Components) -> list[Any]:  # noqa: C901  a list of small 
         return {"keys": [dict(key) for key in components.answer_keys]}
 
     @get("/problems", summary="Every cause of a refusal")
-    async def problems() -> dict[str, Any]:
-        return {"problems": [page(cause, components.issuer) for cause in Cause]}
+    async def problems(request: Request[Any, Any, Any]) -> Response[Any]:
+        if wants_html(request):
+            rows = [(cause.value, problem.title) for cause, problem in PROBLEMS.items()]
+            return html(list_html("/problems", components.issuer, rows))
+        return Response({"problems": [page(cause, components.issuer) for cause in Cause]}, headers=CACHED)
 
     @get("/problems/{slug:str}", summary="One cause of a refusal: what it means and what to do")
     async def problem(request: Request[Any, Any, Any], slug: FromPath[str]) -> Response[Any]:
         if slug not in set(Cause):
             raise NotFoundException
         cause = Cause(slug)
-        if _wants_html(request):
-            return _html(page_html(cause, components.issuer))
-        return Response(page(cause, components.issuer), headers=_PAGE)
+        if wants_html(request):
+            return html(page_html(cause, components.issuer))
+        return Response(page(cause, components.issuer), headers=CACHED)
 
     @get("/reasons", summary="Every reason for which a NIK is blocked or stale")
-    async def reasons() -> dict[str, Any]:
-        return {"reasons": [dict(reason_document(reason)) for reason in REASONS.values()]}
+    async def reasons(request: Request[Any, Any, Any]) -> Response[Any]:
+        shown = [dict(reason_document(reason)) for reason in REASONS.values()]
+        if wants_html(request):
+            return html(list_html("/reasons", components.issuer, [(each["slug"], each["title"]) for each in shown]))
+        return Response({"reasons": shown}, headers=CACHED)
 
     @get("/reasons/{slug:str}", summary="One reason: by whom, where and how it is mended")
     async def reason(request: Request[Any, Any, Any], slug: FromPath[str]) -> Response[Any]:
         if slug not in REASONS:
             raise NotFoundException
         document = reason_document(REASONS[slug])
-        return _html(reason_page_html(document)) if _wants_html(request) else Response(dict(document), headers=_PAGE)
+        return html(reason_page_html(document)) if wants_html(request) else Response(dict(document), headers=CACHED)
 
     @get("/healthz", summary="Alive")
     async def healthz() -> dict[str, str]:
@@ -158,10 +168,29 @@ def routes(components: Components) -> list[Any]:  # noqa: C901  a list of small 
         return Response(components.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return [
-        *pages(components), *administration_routes(components), receipt,
+        *_front(components.issuer), *pages(components), *administration_routes(components), receipt,
         verifications, verifications_batch, agreement, usage, token_route, revocation_route, introspection_route,
         server_metadata, resource_metadata, token_keys, answer_keys, problems, problem, reasons, reason, healthz, readyz, metrics,
     ]  # fmt: skip
+
+
+def _front(issuer: str) -> list[Any]:
+    """What somebody finds who was given nothing but the address."""
+    description = openapi_text(issuer).encode()
+
+    @get("/", summary="What this is, and where everything else stands")
+    async def index(request: Request[Any, Any, Any]) -> Response[Any]:
+        return html(front_html(issuer)) if wants_html(request) else Response(front(issuer), headers=CACHED)
+
+    @get("/docs", summary="A first call, and every error of the token endpoint")
+    async def guide(request: Request[Any, Any, Any]) -> Response[Any]:
+        return html(docs_html(issuer)) if wants_html(request) else Response(docs(issuer), headers=CACHED)
+
+    @get("/openapi.json", summary="The OpenAPI description of this gateway")
+    async def openapi() -> Response[bytes]:
+        return Response(description, media_type="application/json", headers=CACHED)
+
+    return [index, guide, openapi]
 
 
 class Gateway(Litestar):
@@ -252,16 +281,3 @@ def _problem(components: Components, refusal: Refusal, request: Request[Any, Any
     if status == 401:  # noqa: PLR2004  RFC 9110 §15.5.2
         headers["www-authenticate"] = 'Bearer error="invalid_token"'
     return Response(encode(document), status_code=status, media_type="application/problem+json", headers=headers)
-
-
-def _wants_html(request: Request[Any, Any, Any]) -> bool:
-    return "text/html" in request.headers.get("accept", "")
-
-
-def _html(text: str) -> Response[Any]:
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{STYLE_SHA256}'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    headers: Mapping[str, str] = {**_PAGE, "content-security-policy": policy}
-    return Response(text, media_type="text/html; charset=utf-8", headers=dict(headers))

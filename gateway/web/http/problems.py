@@ -268,15 +268,15 @@ def page_html(cause: Cause, issuer: str) -> str:
     sections = ""
     for language in LANGUAGES:
         heading, meaning, steps, *_ = _LABELS[language]
-        items = "".join(f"<li>{_prose(step)}</li>" for step in shown["what_to_do"][language].split("\n"))
+        items = "".join(f"<li>{prose(step)}</li>" for step in shown["what_to_do"][language].split("\n"))
         sections += (
             f'<section lang="{language}"><h2>{heading}</h2><p>HTTP {shown["status"]} · {again[language]}</p>'
-            f"<h3>{meaning}</h3><p>{_prose(shown['meaning'][language])}</p><h3>{steps}</h3><ol>{items}</ol></section>"
+            f"<h3>{meaning}</h3><p>{prose(shown['meaning'][language])}</p><h3>{steps}</h3><ol>{items}</ol></section>"
         )
     example = escape(json.dumps(shown["example"], ensure_ascii=False, indent=2))
     heading = f'{_LABELS["id"][-1]} · <span lang="en">{_LABELS["en"][-1]}</span>'
     sections += f"<h2>{heading}</h2><pre><code>{example}</code></pre>"
-    return _html(shown["title"], shown["slug"], sections)
+    return page_of(shown["title"], shown["slug"], sections)
 
 
 def reason_page_html(document: Mapping[str, Any]) -> str:
@@ -294,19 +294,21 @@ def reason_page_html(document: Mapping[str, Any]) -> str:
             f"<dl><dt>Status</dt><dd>{status} (<code>{escape(document['status'])}</code>)</dd>"
             f"<dt>{by}</dt><dd>{who}</dd><dt>{where}</dt><dd>{place}</dd>"
             f"<dt>{action}</dt><dd><code>{escape(remedy['action'])}</code></dd></dl>"
-            f"<h3>{meaning}</h3><p>{_prose(document['meaning'][language])}</p>"
-            f"<h3>{steps}</h3><p>{_prose(remedy['text'][language])}</p>"
+            f"<h3>{meaning}</h3><p>{prose(document['meaning'][language])}</p>"
+            f"<h3>{steps}</h3><p>{prose(remedy['text'][language])}</p>"
             + (f"<h3>{papers}</h3><ul>{listed}</ul>" if listed else "")
             + "</section>"
         )
-    return _html(document["title"], document["slug"], sections)
+    return page_of(document["title"], document["slug"], sections)
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
+    """A text as HTML; `backticks` mark what is typed as it stands."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def _html(title: Text, slug: str, sections: str) -> str:
+def page_of(title: Text, slug: str, sections: str) -> str:
+    """A page for people, complete in itself: a title in both languages, a word under it, and sections of HTML."""
     name, english = escape(title["id"]), escape(title["en"])
     return (
         '<!doctype html>\n<html lang="id"><head><meta charset="utf-8">'

@@ -156,6 +156,9 @@ def _paths() -> Schema:
         "/.well-known/oauth-protected-resource/v1": _public(
             "readResourceMetadataV1", "RFC 9728, of `<issuer>/v1`", "Metadata", tag="oauth"
         ),
+        "/": _public("readFront", "What this is, and where everything else stands", "Metadata", page=True),
+        "/docs": _public("readDocs", "A first call, and every error of the token endpoint", "Metadata", page=True),
+        "/openapi.json": _public("readOpenApi", "This document, of this very gateway", "Metadata"),
         "/keys": _public("readAnswerKeys", "Keys that sign answers (RFC 7517)", "JwkSet"),
         "/problems": _public("readProblems", "Every cause of a refusal", "ProblemPage", many="problems"),
         "/problems/{slug}": _public(
@@ -336,8 +339,9 @@ def _public(  # noqa: PLR0913  what such a page is made of
     tag: str = "public",
     many: str = "",
     slug: str = "",
+    page: bool = False,
 ) -> Schema:
-    """A path that anybody may GET."""
+    """A path that anybody may GET; `page`: a browser is shown it as one, as it is what has a slug or lists many."""
     schema = ref(answer)
     if many:
         items = {"type": "array", "items": schema}
@@ -345,8 +349,9 @@ def _public(  # noqa: PLR0913  what such a page is made of
     content: Schema = {_JSON: {"schema": schema}}
     causes = [Cause.METHOD_NOT_ALLOWED]
     operation: Schema = {"tags": [tag], "operationId": id, "summary": summary, "security": []}
-    if slug:
+    if slug or many or page:
         content["text/html"] = {"schema": {"type": "string"}}
+    if slug:
         causes.append(Cause.NOT_FOUND)
         example = next(iter(REASONS)) if slug == "ReasonSlug" else Cause.ATTEMPTS_EXHAUSTED.value
         operation["parameters"] = [
