@@ -1,4 +1,4 @@
-"""How near is near enough? The floors of every claim stand here and nowhere else; no caller can move them.
+"""How near is near enough? The floors of the claims (gateway/claims.py), which no caller can move.
 
 Bands and which of them decide: wire contract §3. Nothing outside this house ever sees a number.
 """
@@ -6,8 +6,9 @@ Bands and which of them decide: wire contract §3. Nothing outside this house ev
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from gateway.claims import CLAIMS, Floor
 
 
 class Band(StrEnum):
@@ -19,34 +20,10 @@ class Band(StrEnum):
     NOT_RECORDED = "not_recorded"
 
 
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """What makes a claim `close` when it is not a `match`.
-
-    `similarity`: least share of letters (rapidfuzz Indel, 0–1) that two spellings of one word must have in common.
-    0.94 allows one letter too many or too few in a word of eight or nine and nothing in a shorter one: SUPARTO and
-    SUPARNO, YULIANI and YULIANTI, twins by their names, are two persons.
-    `initials`: one letter may stand for a word. `order`: the same words in another order.
-    """
-
-    similarity: float
-    initials: bool
-    order: bool
-
-
-FLOORS: Mapping[str, Floor] = {
-    "name": Floor(0.94, initials=True, order=True),
-    # Asked as if it were a secret, so a letter does not stand for a name.
-    "mother_name": Floor(0.94, initials=False, order=True),
-    # 514 regencies, few of them alike: one letter in a word of six or seven. SOLO and SOLOK stay apart.
-    "birth_place": Floor(0.92, initials=False, order=False),
-    "address": Floor(0.92, initials=False, order=True),
-}
+FLOORS: Mapping[str, Floor] = {name: row.floor for name, row in CLAIMS.items() if row.floor is not None}
 """The claims that can be `close`, and so decide when they are; every other claim is equal or `different`."""
 
-_COSTS = dict.fromkeys(
-    ("sex", "marital_status", "occupation", "rt", "rw", "province", "regency", "district", "village"), 2
-)
+_COSTS = {name: row.cost for name, row in CLAIMS.items()}
 
 
 def decides(claim: str, band: Band) -> bool:

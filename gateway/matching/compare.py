@@ -1,17 +1,19 @@
 """How do the claims that were sent compare with the record?
 
-Pure, and nothing of a person is remembered after a call. Floors: `bands.FLOORS`.
+Pure, and nothing of a person is remembered after a call. Which rule and floor a claim has: gateway/claims.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Protocol
 
 from rapidfuzz.distance import Indel
 
+from gateway.claims import CLAIMS, Floor
 from gateway.matching import fold
-from gateway.matching.bands import FLOORS, Band, Floor
+from gateway.matching.bands import Band
 from gateway.matching.spelling import is_old, modern, run_together, same_word, sound
 from gateway.matching.titles import INITIAL_LIKE, MUHAMMAD
 
@@ -32,26 +34,26 @@ def compare(sent: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, B
         elif text == kept or (text := text.strip().upper()) == (kept := kept.strip().upper()):
             bands[claim] = Band.MATCH
         else:
-            bands[claim] = _RULES.get(claim, _exact)(text, kept)
+            bands[claim] = _RULES[claim](text, kept)
     return bands
 
 
-def _exact(_sent: str, _kept: str) -> Band:
+def _exact(sent: str, kept: str, floor: Floor) -> Band:  # noqa: ARG001  as every rule
     return Band.DIFFERENT  # equality was looked for before any rule was asked
 
 
-def _code(sent: str, kept: str) -> Band:
+def _code(sent: str, kept: str, floor: Floor) -> Band:  # noqa: ARG001  as every rule
     return Band.MATCH if sent.replace(".", "") == kept.replace(".", "") else Band.DIFFERENT
 
 
-def _number(sent: str, kept: str) -> Band:
+def _number(sent: str, kept: str, floor: Floor) -> Band:  # noqa: ARG001  as every rule
     sent, kept = sent.strip("RTW. "), kept.strip("RTW. ")
     if not kept:
         return Band.NOT_RECORDED
     return Band.MATCH if sent and sent.lstrip("0") == kept.lstrip("0") else Band.DIFFERENT
 
 
-def _wording(sent: str, kept: str) -> Band:
+def _wording(sent: str, kept: str, floor: Floor) -> Band:  # noqa: ARG001  as every rule
     one, other = fold.plain(sent), fold.plain(kept)
     if not other:
         return Band.NOT_RECORDED
@@ -166,18 +168,21 @@ def _is_slip(x: str, y: str, similarity: float) -> bool:
     return x[0] == y[0] and x[-2:] == y[-2:] and Indel.normalized_similarity(x, y, score_cutoff=similarity) > 0
 
 
-_RULES: Mapping[str, Callable[[str, str], Band]] = {
-    "name": partial(_name, floor=FLOORS["name"]),
-    "mother_name": partial(_name, floor=FLOORS["mother_name"]),
-    "birth_place": partial(_place, floor=FLOORS["birth_place"]),
-    "address": partial(_address, floor=FLOORS["address"]),
-    "marital_status": _wording,
-    "occupation": _wording,
-    "rt": _number,
-    "rw": _number,
-    "province": _code,
-    "regency": _code,
-    "district": _code,
-    "village": _code,
+class _Rule(Protocol):
+    def __call__(self, sent: str, kept: str, floor: Floor) -> Band: ...
+
+
+RULES: Mapping[str, _Rule] = {
+    "exact": _exact,
+    "name": _name,
+    "place": _place,
+    "address": _address,
+    "wording": _wording,
+    "number": _number,
+    "code": _code,
 }
-"""How each claim is compared once plain equality has failed; what is not named is equal or different."""
+"""How claims are compared once plain equality has failed, by the word that a row of the claims has for it."""
+_NO_FLOOR = Floor(1.0, initials=False, order=False)
+_RULES: Mapping[str, Callable[[str, str], Band]] = {
+    name: partial(RULES[row.rule], floor=row.floor or _NO_FLOOR) for name, row in CLAIMS.items()
+}

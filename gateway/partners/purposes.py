@@ -12,16 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.claims import CLAIMS
 from gateway.errors import Cause, Misconfigured, Refused
 from gateway.partners.table import Faults, FieldReader
 
-TIER_1 = frozenset({"name", "birth_place", "birth_date", "sex"})
+TIER_1 = frozenset(name for name, row in CLAIMS.items() if row.tier == 1)
 """Elements that any purpose may use."""
 
-TIER_2 = frozenset({
-    "address", "rt", "rw", "province", "regency", "district", "village",
-    "marital_status", "occupation", "family_card_number", "mother_name",
-})  # fmt: skip
+TIER_2 = frozenset(CLAIMS) - TIER_1
 """Elements that need a justification per purpose."""
 
 FORBIDDEN = frozenset({"disability", "fingerprint", "iris", "signature", "aib", "religion", "blood_type"})

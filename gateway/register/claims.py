@@ -10,7 +10,7 @@ from datetime import date
 from functools import lru_cache
 from typing import NoReturn
 
-from gateway.register.record import CLAIMS
+from gateway.claims import CLAIMS
 from gateway.register.regions import DEPTHS, load
 
 LONGEST_TEXT = 200

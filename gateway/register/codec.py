@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.register.record import CLAIMS, Condition, Record
+from gateway.claims import CLAIMS
+from gateway.register.record import Condition, Record
 
 VERSION = 1
+_NAMES = tuple(CLAIMS)
 BLOCK = 64
 """The plaintext is padded to a multiple of this many bytes, so that a ciphertext's length tells little of a person."""
 
@@ -31,12 +33,12 @@ _unpack = msgspec.msgpack.Decoder(_Written).decode
 
 
 def encode(record: Record) -> bytes:
-    """The bytes to seal for `record`: claims in the order of `CLAIMS`, null where none is recorded.
+    """The bytes to seal for `record`: claims in the order of their rows, null where none is recorded.
 
     Raises ValueError when the claims are too long to be written (over 65,535 bytes).
     """
     conditions = [(c.reason, c.since, c.successor) for c in record.conditions]
-    packed = _pack((VERSION, record.nik, record.biometric, conditions, list(map(record.claims.get, CLAIMS))))
+    packed = _pack((VERSION, record.nik, record.biometric, conditions, list(map(record.claims.get, _NAMES))))
     length = len(packed)
     if length > _LONGEST:
         msg = "a record is too long to be written"
@@ -47,6 +49,7 @@ def encode(record: Record) -> bytes:
 def decode(data: bytes) -> Record:
     """The record that `encode` wrote as `data`; its `claims` are a plain dict without what is not recorded.
 
+    A record written before a claim was added is read without it.
     Raises ValueError on bytes that `encode` did not write or wrote in a later version. The message shows none of them.
     """
     try:
@@ -56,14 +59,14 @@ def decode(data: bytes) -> Record:
         msg = "the bytes of a record do not have its form"
         raise ValueError(msg) from None
     values = written.claims
-    if written.version != VERSION or len(values) != len(CLAIMS) or data[end:] != _ZEROS[-end % BLOCK]:
+    if written.version != VERSION or len(values) > len(_NAMES) or data[end:] != _ZEROS[-end % BLOCK]:
         msg = "the bytes of a record are of another version"
         raise ValueError(msg)
-    claims = dict(zip(CLAIMS, values))  # noqa: B905  their number was compared above; to name `strict` costs 0.2 µs
+    claims = dict(zip(_NAMES, values))  # noqa: B905  a record from before the last claims is shorter
     if None in values:
         gap = -1
         for _ in range(values.count(None)):  # mostly one: cheaper than to build the dict once more
             gap = values.index(None, gap + 1)
-            del claims[CLAIMS[gap]]
+            del claims[_NAMES[gap]]
     conditions = tuple([Condition(*one) for one in written.conditions]) if written.conditions else ()
     return Record(written.nik, claims, conditions, written.biometric)  # type: ignore[arg-type]  # None is gone

@@ -13,11 +13,12 @@ from datetime import date
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway.claims import CLAIMS
 from gateway.errors import Refused
 from gateway.nik import Nik
 from gateway.register.claims import REQUIRED, LineFault, check_claims, parse_day, refuse_member
 from gateway.register.reasons import REASONS
-from gateway.register.record import CLAIMS, Condition, Record
+from gateway.register.record import Condition, Record
 
 __all__ = ["LONGEST_LINE", "CsvLines", "LineFault", "as_line", "parse_ndjson"]
 

@@ -5,25 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-CLAIMS = (
-    "family_card_number",
-    "name",
-    "birth_place",
-    "birth_date",
-    "sex",
-    "marital_status",
-    "occupation",
-    "mother_name",
-    "address",
-    "rt",
-    "rw",
-    "province",
-    "regency",
-    "district",
-    "village",
-)
-"""Every claim that a partner may have compared, in the order in which a record is stored."""
-
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -38,8 +19,8 @@ class Condition:
 class Record:
     """A resident: NIK, claims and conditions. `repr` shows nothing of a person.
 
-    `claims` maps names of `CLAIMS` to text; a name that is absent is "not recorded". Dates are YYYY-MM-DD, sex is M or
-    F, province/regency/district/village are the Ministry's codes without dots (2, 4, 6, 10 digits).
+    `claims` maps names of `gateway.claims.CLAIMS` to text; a name that is absent is "not recorded". Dates are YYYY-MM-DD,
+    sex is M or F, province/regency/district/village are the Ministry's codes without dots (2, 4, 6, 10 digits).
     `biometric` tells whether biometrics were ever recorded.
     """
 

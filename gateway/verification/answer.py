@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.claims import CLAIMS
 from gateway.matching.bands import Band, decides, guess_cost
 from gateway.partners.agreement import Disclosure, PurposeTerms
 from gateway.register.reasons import REASONS, Status
 
-LOW_ENTROPY = frozenset(
-    {"sex", "marital_status", "rt", "rw", "province", "regency", "district", "occupation", "birth_place"}
-)
+LOW_ENTROPY = frozenset(name for name, row in CLAIMS.items() if row.guessable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from gateway.claims import CLAIMS
 from gateway.clock import HOUR, Entropy, jakarta_date, rfc3339_seconds
 from gateway.errors import Cause, Refusal
 from gateway.keyring import Job, Keyring
@@ -35,26 +36,7 @@ from gateway.verification.request import Question
 INDEX = 16  # bytes of the keyed index
 _RELIANCE = 24 * HOUR  # how long an answer may be relied on, counted from the hour until which it is complete
 _NEVER = Watermark(0, gap=False)
-_DECOY = Record(
-    "0000000000000000",
-    {
-        "family_card_number": "0000000000000000",
-        "name": "DECOY RESIDENT WITHOUT NIK",
-        "birth_place": "NOWHERE",
-        "birth_date": "1900-01-01",
-        "sex": "M",
-        "marital_status": "KAWIN",
-        "occupation": "NONE AT ALL",
-        "mother_name": "DECOY MOTHER",
-        "address": "JL. DECOY NO. 0",
-        "rt": "000",
-        "rw": "000",
-        "province": "00",
-        "regency": "0000",
-        "district": "000000",
-        "village": "0000000000",
-    },
-)
+_DECOY = Record("0" * 16, {name: row.decoy for name, row in CLAIMS.items()})
 
 
 @dataclass(slots=True)

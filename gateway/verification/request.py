@@ -12,25 +12,15 @@ from datetime import date
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from gateway.claims import CLAIMS, Claim
 from gateway.errors import Cause, Refusal, Refused
 from gateway.partners.purposes import FORBIDDEN
-from gateway.register.record import CLAIMS
 
 TEXT = 200
 MOST = 1000  # items in a batch
 _identifier = re.compile(r"[A-Za-z0-9._-]{1,64}\Z").match
 _long_digits = re.compile(r"[0-9]{16}").search
 _date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z").match
-_forms: dict[str, Callable[[str], object]] = {
-    "province": re.compile(r"[0-9]{2}\Z").match,
-    "regency": re.compile(r"[0-9]{4}\Z").match,
-    "district": re.compile(r"[0-9]{6}\Z").match,
-    "village": re.compile(r"[0-9]{10}\Z").match,
-    "family_card_number": re.compile(r"[0-9]{16}\Z").match,
-    "rt": re.compile(r"[0-9]{1,3}\Z").match,
-    "rw": re.compile(r"[0-9]{1,3}\Z").match,
-    "sex": re.compile(r"[MF]\Z").match,
-}
 
 
 def _is_date(text: str) -> bool:
@@ -43,7 +33,17 @@ def _is_date(text: str) -> bool:
     return True
 
 
-_forms["birth_date"] = _is_date
+def _form(row: Claim) -> Callable[[str], object] | None:
+    """Whether a text is a value of a claim, as far as its form goes; None for any text."""
+    if "enum" in row.form.schema:
+        return frozenset(row.form.schema["enum"]).__contains__
+    if row.form.schema.get("format") == "date":
+        return _is_date
+    pattern = row.form.schema.get("pattern")
+    return re.compile(pattern.removesuffix("$") + r"\Z").match if pattern else None
+
+
+_forms = {name: form for name, row in CLAIMS.items() if (form := _form(row)) is not None}
 _context = ("channel", "operator", "on_behalf_of", "previous")
 _known = frozenset(CLAIMS) | FORBIDDEN
 

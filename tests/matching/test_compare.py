@@ -203,7 +203,7 @@ PEOPLE = st.lists(WORDS, min_size=1, max_size=5)
 
 
 @settings(deadline=None)  # a busy machine is no fault
-@given(st.sampled_from(CLAIMS), TEXTS)
+@given(st.sampled_from(tuple(CLAIMS)), TEXTS)
 @example("name", "\ud800 \x00")
 def test_every_text_matches_itself(claim, text):
     """Whatever is recorded matches itself, unless nothing is."""
@@ -211,7 +211,7 @@ def test_every_text_matches_itself(claim, text):
 
 
 @settings(deadline=None)  # a busy machine is no fault
-@given(st.sampled_from(CLAIMS), TEXTS, TEXTS)
+@given(st.sampled_from(tuple(CLAIMS)), TEXTS, TEXTS)
 def test_the_band_does_not_depend_on_who_wrote_which(claim, one, other):
     """Two texts have one band in either direction, as long as both say something."""
     there, back = compare({claim: one}, {claim: other})[claim], compare({claim: other}, {claim: one})[claim]

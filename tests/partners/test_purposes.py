@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.claims import CLAIMS
 from gateway.errors import Cause, Misconfigured, Refusal, Refused
 from gateway.partners.purposes import (
     DEMANDS,
@@ -16,7 +17,6 @@ from gateway.partners.purposes import (
     PurposeCatalogue,
     refuse_forbidden,
 )
-from gateway.register.record import CLAIMS
 
 TITLE = 'title = { id = "a", en = "b" }\n'
 

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.claims import CLAIMS
 from gateway.register.codec import BLOCK, decode, encode
-from gateway.register.record import CLAIMS, Condition, Record
+from gateway.register.record import Condition, Record
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 RECORDS = st.builds(
     Record,
     nik=st.from_regex(r"\A[0-9]{16}\Z"),
-    claims=st.dictionaries(st.sampled_from(CLAIMS), TEXT),
+    claims=st.dictionaries(st.sampled_from(tuple(CLAIMS)), TEXT),
     conditions=st.lists(st.builds(Condition, TEXT, TEXT, TEXT), max_size=3).map(tuple),
     biometric=st.booleans(),
 )

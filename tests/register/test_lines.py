@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.claims import CLAIMS
 from gateway.register.lines import CsvLines, LineFault, as_line, parse_ndjson
 from gateway.register.reasons import REASONS
-from gateway.register.record import CLAIMS, Condition, Record
+from gateway.register.record import Condition, Record
 from gateway.synthetic.population import REFERENCE_DATE, residents
 
 TODAY = date(2026, 11, 1)
@@ -217,7 +218,9 @@ def test_a_member_that_stands_twice_is_refused(data: bytes):
     assert fault(data) == "names a member twice"
 
 
-@given(st.dictionaries(st.text(max_size=20) | st.sampled_from(CLAIMS), st.text(max_size=30) | st.none(), max_size=6))
+@given(
+    st.dictionaries(st.text(max_size=20) | st.sampled_from(tuple(CLAIMS)), st.text(max_size=30) | st.none(), max_size=6)
+)
 def test_a_refusal_never_shows_a_value(claims: dict[str, str | None]):
     """Whatever claims are sent, a line is taken or refused without a NIK or a claim's text in the message."""
     secret = {name: None if text is None else f"RAHASIA{text}" for name, text in claims.items()}

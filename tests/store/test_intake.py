@@ -16,13 +16,14 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from gateway.claims import CLAIMS
 from gateway.clock import SystemEntropy
 from gateway.errors import Misconfigured
 from gateway.keyring import Job, Keyring
 from gateway.keyring.keys import b64u
 from gateway.ledger.check.check import check
 from gateway.register.lines import as_line
-from gateway.register.record import CLAIMS, Record
+from gateway.register.record import Record
 from gateway.store.base.engine import Database
 from gateway.store.ledger.entries import LedgerOf
 from gateway.store.ledger.tables import ledger_entries

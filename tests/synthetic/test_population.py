@@ -8,10 +8,11 @@ from itertools import islice
 
 import pytest
 
+from gateway.claims import CLAIMS
 from gateway.nik import Nik
 from gateway.register.lines import as_line
 from gateway.register.reasons import REASONS
-from gateway.register.record import CLAIMS, Record
+from gateway.register.record import Record
 from gateway.register.regions import load
 from gateway.register.status import judge
 from gateway.synthetic.households import Households

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.claims import CLAIMS
 from gateway.matching.bands import Band, decides
 from gateway.partners.agreement import Disclosure, PurposeTerms
 from gateway.register.reasons import REASONS, Status
-from gateway.register.record import CLAIMS
 from gateway.verification.answer import LOW_ENTROPY, JudgedClaims, disclose, matches, visible_cost
 
 VERDICT, STATUS, REASON, CLAIM = Disclosure
@@ -62,7 +62,7 @@ def test_nothing_past_match_comes_without_a_match(disclosure: Disclosure, state:
     assert answer == ({"usable": False} if disclosure is VERDICT else {"usable": False, "match": False})
 
 
-bands = st.dictionaries(st.sampled_from(CLAIMS), st.sampled_from(Band), max_size=6)
+bands = st.dictionaries(st.sampled_from(tuple(CLAIMS)), st.sampled_from(Band), max_size=6)
 judgements = st.builds(
     JudgedClaims,
     matched=st.booleans(),
@@ -133,8 +133,8 @@ def test_close_decides_for_names_and_never_for_dates(name: Band, birth: Band, ma
     assert matches(TERMS, {"name": name, "birth_date": birth}) is matched
 
 
-sent = st.dictionaries(st.sampled_from(CLAIMS), st.just("x"), max_size=6)
-deciding = st.lists(st.sampled_from(CLAIMS), min_size=1, unique=True).map(tuple)
+sent = st.dictionaries(st.sampled_from(tuple(CLAIMS)), st.just("x"), max_size=6)
+deciding = st.lists(st.sampled_from(tuple(CLAIMS)), min_size=1, unique=True).map(tuple)
 terms = st.builds(
     PurposeTerms, st.just("p"), st.just("contract"), deciding, st.just(()), st.sampled_from(Disclosure)
 )  # fmt: skip

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.claims import CLAIMS
 from gateway.errors import Cause, Refusal, Refused
 from gateway.ledger.log.canonical import canonical
-from gateway.register.record import CLAIMS
 from gateway.verification.request import Question, identifier, parse_batch, parse_item, parse_question
 
 MOST, TEXT = 1000, 200  # items of a batch, characters of a claim

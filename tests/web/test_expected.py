@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from gateway.claims import CLAIMS
 from gateway.errors import Cause, Refused
-from gateway.register.record import CLAIMS
 from gateway.verification.request import Batch, Consent, Item, Question, parse_question
+from gateway.web.http.expected import _FORMS as FORMS
 from gateway.web.http.problems import LANGUAGES, Problems
 
-ROOT = Path(__file__).parents[2]
-FORMS: dict[str, Any] = tomllib.loads((ROOT / "gateway/web/http/expected.toml").read_text("utf-8"))
 WRITE = Problems("https://gateway.example")
 WHOLE: dict[str, Any] = {
     "nik": "7402154505909001",

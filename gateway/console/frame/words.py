@@ -13,6 +13,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from gateway.claims import CLAIMS
 from gateway.clock import JAKARTA
 from gateway.errors import Cause
 from gateway.web.http.problems import LANGUAGES, PROBLEMS
@@ -36,7 +37,9 @@ def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str
 
 def read_words() -> Mapping[str, Mapping[str, str]]:
     """Language → key → text. A key `_` in a table stands for the table itself. Raises ValueError on a key said twice."""
-    words: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
+    words: dict[str, dict[str, str]] = {
+        language: {f"choice.{row.name}": getattr(row, language) for row in CLAIMS.values()} for language in LANGUAGES
+    }
     for file in sorted(resources.files("gateway.console").joinpath("words").iterdir(), key=lambda each: each.name):
         if not file.name.endswith(".toml"):
             continue

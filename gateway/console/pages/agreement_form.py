@@ -10,17 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.claims import ROWS
 from gateway.partners.particulars import ACCESS_METHODS
-from gateway.partners.purposes import DEMANDS, LEGAL_BASES, TIER_1, TIER_2
+from gateway.partners.purposes import DEMANDS, LEGAL_BASES
 
 Given = Mapping[str, Sequence[str]]
 FLAGS = ("yes", "no")
 DISCLOSURES = ("verdict", "status", "reason", "claims")
-CLAIMS = (
-    "name", "birth_date", "birth_place", "sex", "mother_name", "address", "rt", "rw", "village", "district", "regency",
-    "province", "marital_status", "occupation", "family_card_number",
-)  # fmt: skip
-assert set(CLAIMS) == TIER_1 | TIER_2  # noqa: S101  the same claims, in the order in which people think of them
+CLAIMS = tuple(row.name for row in sorted(ROWS, key=lambda row: row.rank))
 
 
 @dataclass(frozen=True, slots=True)

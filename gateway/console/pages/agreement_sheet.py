@@ -14,7 +14,7 @@ from gateway.partners.purposes import TIER_2
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ClaimRow:
     """One element in the control of a purpose."""
 
     name: str
@@ -33,7 +33,7 @@ class Box:
     hint: str
     values: tuple[str, ...]
     lacks: tuple[Lack, ...] = ()
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[ClaimRow, ...] = ()
     choices: tuple[str, ...] = ()
     locked: tuple[str, ...] = ()
 
@@ -220,13 +220,13 @@ class _Maker:
         return Box(entry, name, label, hint, (_text(held),), lacks, choices=entry.choices)
 
     @staticmethod
-    def _claims(entry: FormField, row: Any, purpose: Mapping[str, Any]) -> tuple[Claim, ...]:  # noqa: ANN401  any JSON
+    def _claims(entry: FormField, row: Any, purpose: Mapping[str, Any]) -> tuple[ClaimRow, ...]:  # noqa: ANN401  any JSON
         # A purpose that names no deciding elements has those of the closed list.
         held = {"decide": purpose.get("decide", []), **(row if isinstance(row, Mapping) else {})}
         decide, inform = (held[kind] if isinstance(held.get(kind), list) else [] for kind in ("decide", "inform"))
         allowed = {*purpose.get("decide", ()), *purpose.get("inform", ())} if purpose else set(entry.choices)
         return tuple(
-            Claim(claim, "decide" if claim in decide else "inform" if claim in inform else "", claim in TIER_2, claim in allowed)
+            ClaimRow(claim, "decide" if claim in decide else "inform" if claim in inform else "", claim in TIER_2, claim in allowed)
             for claim in entry.choices
             if claim in allowed or claim in decide or claim in inform
         )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.claims import CLAIMS
 from gateway.clock import jakarta_date, parse_rfc3339
 from gateway.console.frame.page import ENGINEER, PAGED, Ask, Column, Field, Page, TableSpec
 from gateway.console.frame.session import Visit
@@ -19,12 +20,6 @@ VERIFY = "nik.verify"
 _OWN = frozenset({ENGINEER})
 _CALLED = {"channel": "branch", "operator": "teller-17"}
 _CONSENT = "CIF-2026-000123"
-_VALUES: Mapping[str, str] = {
-    "name": "SITI AMINAH", "birth_place": "KENDARI", "birth_date": "1990-05-05", "sex": "F", "address": "JL MERDEKA 1",
-    "rt": "1", "rw": "2", "province": "74", "regency": "7402", "district": "740215", "village": "7402152001",
-    "marital_status": "KAWIN", "occupation": "PETANI", "family_card_number": "<KK>", "mother_name": "RATNA",
-}  # fmt: skip
-"""What stands for each element in an example; nobody has these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +46,7 @@ class UsageGauge:
 
 def example(purpose: str, terms: Mapping[str, Any], on_behalf_of: Sequence[str]) -> Example:
     """The least call for a purpose of an agreement's document, and an answer with just the members that it discloses."""
-    claims = {claim: _VALUES[claim] for claim in terms["decide"]}
+    claims = {claim: CLAIMS[claim].example for claim in terms["decide"]}
     body: dict[str, Any] = {"nik": "<NIK>", "purpose": purpose, "claims": claims}
     given = [f'--claim {name}="{value}"' for name, value in claims.items()]
     demands = set(terms["demands"])

@@ -9,12 +9,19 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+from gateway.claims import CLAIMS, Claim
 from gateway.errors import Facts
-from gateway.register.record import CLAIMS
 
-_FORMS: Mapping[str, Mapping[str, Any]] = tomllib.loads(
-    resources.files("gateway.web.http").joinpath("expected.toml").read_text("utf-8")
-)
+
+def _example(row: Claim) -> dict[str, str]:
+    """An example of a claim's value; none where any would be somebody's number."""
+    return {} if row.example.startswith("<") else {"example": row.example}
+
+
+_FORMS: Mapping[str, Mapping[str, Any]] = {
+    **tomllib.loads(resources.files("gateway.web.http").joinpath("expected.toml").read_text("utf-8")),
+    **{f"claims.{row.name}": {"id": row.form.id, "en": row.form.en, **_example(row)} for row in CLAIMS.values()},
+}
 DERIVED = frozenset({"expected", "did_you_mean"})
 """Members that are made from the facts of a problem."""
 _UNKNOWN = {"id": "lihat /openapi.json, atau hapus", "en": "see /openapi.json, or leave it out"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from gateway.claims import CLAIMS
 from gateway.errors import Cause
 from gateway.matching.bands import Band
 from gateway.partners.agreement import AgreementState, Disclosure
 from gateway.register.reasons import REASONS, Status
-from gateway.register.record import CLAIMS
 from gateway.web.http.problems import PROBLEMS
 from gateway.web.openapi.samples import ISSUER
 from gateway.web.openapi.shapes import BOTH, DIGEST, IDENTIFIER, INSTANT, MILLISECONDS, UUID, WHOLE, Schema, closed, ref

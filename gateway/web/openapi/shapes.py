@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.claims import CLAIMS
 from gateway.ledger.log.entry import VERSION
 from gateway.oauth.client import SCOPES
 from gateway.register.reasons import REASONS
-from gateway.register.record import CLAIMS
 from gateway.verification.request import MOST, TEXT, Batch, Consent, Item, Question
 
 Schema = dict[str, Any]
@@ -33,17 +33,6 @@ BOTH: Schema = {
     "properties": {"id": {"type": "string"}, "en": {"type": "string"}},
     "required": ["id", "en"],
     "additionalProperties": False,
-}
-_CLAIM_FORMS: Mapping[str, Schema] = {
-    "birth_date": {"format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
-    "sex": {"enum": ["M", "F"]},
-    "family_card_number": {"pattern": "^[0-9]{16}$"},
-    "rt": {"pattern": "^[0-9]{1,3}$"},
-    "rw": {"pattern": "^[0-9]{1,3}$"},
-    "province": {"pattern": "^[0-9]{2}$"},
-    "regency": {"pattern": "^[0-9]{4}$"},
-    "district": {"pattern": "^[0-9]{6}$"},
-    "village": {"pattern": "^[0-9]{10}$"},
 }
 _MEANING: Mapping[str, str] = {
     "nik": "Nomor Induk Kependudukan, 16 digits. Null only together with `newborn: true`.",
@@ -100,7 +89,7 @@ def _requests() -> Schema:
             if name in _MEANING:
                 schema["properties"][name]["description"] = _MEANING[name]
     sent = {
-        name: {"type": "string", "minLength": 1, "maxLength": TEXT, **_CLAIM_FORMS.get(name, {})} for name in CLAIMS
+        name: {"type": "string", "minLength": 1, "maxLength": TEXT, **row.form.schema} for name, row in CLAIMS.items()
     }
     claims = closed(
         sent, *CLAIMS, description="UTF-8 without control characters; codes are the Ministry's, without dots."
