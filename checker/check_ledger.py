@@ -23,7 +23,7 @@ MEMBERS = ["actor", "agreement", "answer", "at", "id", "kind", "private", "purpo
 KINDS = set(
     """
 answer refusal repeat token read refused_unidentified agreement partner client approval duty money revocation
-introspection import start destruction new_log audit access_request incident staff rekey
+introspection import start destruction new_log audit access_request incident staff feed referral rekey
 """.split()
 )
 # end of kinds

@@ -260,7 +260,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("console.oidc_ca_file", "", _optional_path, "Authorities that its certificate is checked with (PEM)."),
     Setting(
         "register.behind_after_hours",
-        48,
+        24,
         _whole(1, 8760),
         "After how long without news a region's records are stale (source_behind).",
     ),
@@ -271,6 +271,12 @@ SETTINGS: tuple[Setting, ...] = (
         "How much of IPv4 one agreement may let in, all its networks together, as a prefix length; loopback is not counted.",
     ),
     Setting("agreements.widest_ipv6", 32, _whole(1, 128), "The same of IPv6."),
+    Setting(
+        "register.gap_hours",
+        6,
+        _whole(1, 8760),
+        "After how long a gap in a feed makes those whom it touches not_consolidated; until then they are in_transit.",
+    ),
     Setting(
         "metrics.token_file",
         "",
@@ -339,6 +345,7 @@ class Settings:
     register_behind_after_hours: int
     agreements_widest_ipv4: int
     agreements_widest_ipv6: int
+    register_gap_hours: int
     metrics_token_file: Path | None
     ledger_origin: str
     ledger_checkpoint_file: Path

@@ -47,6 +47,8 @@ class Cause(StrEnum):
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     CONFLICT = "conflict"
+    SEQUENCE_CONFLICT = "sequence-conflict"
+    NOT_OWN_REGION = "not-own-region"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
 
 

@@ -118,7 +118,7 @@ def request_of(method: str, path: str, query: str, body: object) -> bytes:
 def _admit(caller: Caller, standing: Standing, scope: str) -> str:
     """The person who calls ("" for a partner). Raises Refused: a token or a scope that holds no more, a credential of nobody."""
     standing.validity.admit(caller.token_id, caller.key, caller.issued)
-    if scope not in caller.scopes or scope not in standing.client.scopes:
+    if scope and (scope not in caller.scopes or scope not in standing.client.scopes):
         raise Refused(Cause.INSUFFICIENT_SCOPE, scope=scope)
     if scope.startswith(("partners.", "audit.", "register.diagnose")) and not standing.client.person:
         raise Refused(Cause.INSUFFICIENT_SCOPE, scope=scope)

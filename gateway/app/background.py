@@ -14,6 +14,7 @@ from gateway.errors import GatewayError, StoreUnavailable
 from gateway.oauth.external import ExternalTokens
 from gateway.store.administration.duties import Watch
 from gateway.store.base.engine import Database
+from gateway.store.feeds.offices import Feeds
 from gateway.store.search.copy import AfterCopy, Follower
 from gateway.store.verification.latencies import keep
 from gateway.store.verification.reading import ThreadedReading
@@ -22,6 +23,7 @@ from gateway.web.api.components import Components
 WATCH_EVERY = 60  # seconds between two looks at duties, keys and allowances
 RENEW_EVERY = 15  # seconds between two looks at the age of another issuer's keys
 COUNT_EVERY = 60  # seconds between entries that count what was refused before identity
+GO_ON_EVERY = 60  # seconds between two looks for batches that a killed process has left
 FOLLOW_EVERY = 10  # seconds between two looks at what the copy for searches lacks of the log
 FOLLOW_MOST, FOLLOW_PAUSE = 500, 0.1  # entries at a time, and seconds between while there are more
 SUM_AFTER = 2_000  # entries copied, after which they are summed up
@@ -69,6 +71,16 @@ async def watch_over(watch: Watch) -> None:
         except GatewayError as fault:
             _log.warning("duties could not be looked after", reason=str(fault))
         await asyncio.sleep(WATCH_EVERY)
+
+
+async def go_on_with(feeds: Feeds) -> None:
+    """Apply what waits in a feed that nothing is missing in: a process was killed before it could."""
+    while True:
+        try:
+            await asyncio.to_thread(feeds.go_on)
+        except GatewayError as fault:
+            _log.warning("held batches could not be applied", reason=str(fault))
+        await asyncio.sleep(GO_ON_EVERY)
 
 
 async def follow(follower: Follower, sums: Sequence[AfterCopy]) -> None:

@@ -19,6 +19,7 @@ from gateway.app.background import (
     count,
     count_once,
     follow,
+    go_on_with,
     going_on,
     keep_renewed,
     keep_times,
@@ -59,6 +60,7 @@ from gateway.store.administration.duties import Watch
 from gateway.store.administration.performing import AdministrationOf
 from gateway.store.audit.finding_days import DaySums
 from gateway.store.audit.traffic import TrafficTally
+from gateway.store.feeds.offices import Feeds
 from gateway.store.ledger.entries import LedgerOf
 from gateway.store.partners.standings import PartnersOf
 from gateway.store.register.residents import RegisterOf
@@ -159,7 +161,12 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         other_url=settings.oauth_mtls_base_url,
         live_nonce_keys=keyring.macs(Job.NONCE),
     )
-    judge = Judge(keyring, entropy, behind_after=settings.register_behind_after_hours * HOUR)
+    judge = Judge(
+        keyring,
+        entropy,
+        behind_after=settings.register_behind_after_hours * HOUR,
+        gap_hours=settings.register_gap_hours,
+    )
     metrics = Metrics()
     keeper = keeper_of(deployment, metrics)
     deployment.database.guard(keeper.admit)
@@ -169,6 +176,14 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         return await asyncio.to_thread(readiness, keeper, keyring)
 
     plain = SealedReads(clock, entropy, directory, sealing, reading.account)
+    feeds = Feeds(
+        deployment.database,
+        keyring,
+        entropy,
+        clock,
+        behind_after=settings.register_behind_after_hours * HOUR,
+        gap_hours=settings.register_gap_hours,
+    )
     stored_administration = AdministrationOf(
         deployment.database,
         clock,
@@ -185,6 +200,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         ),
         words,
         Reach(settings.agreements_widest_ipv4, settings.agreements_widest_ipv6),
+        feeds,
     )
 
     def note(cause: str) -> None:
@@ -230,6 +246,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         made = [count(components), keep_times(components, deployment.database, worker)]
         if sealer_socket is None:
             made += [
+                go_on_with(feeds),
                 watch_over(Watch(deployment.database, clock, entropy, metrics.note_alert)),
                 follow(
                     Follower(deployment.database),

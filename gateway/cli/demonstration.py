@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import shutil
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -40,6 +42,7 @@ from gateway.register.record import Record
 from gateway.register.status import judge
 from gateway.staff.member import link_of
 from gateway.store.base.engine import Database
+from gateway.store.feeds.state import read_state
 from gateway.store.migrations import schema
 from gateway.store.partners.standings import PartnersOf
 from gateway.store.register.intake import BATCH
@@ -129,8 +132,10 @@ STAFF = (
     ("approver-2", "Demo Second Approver", ("partners.read", "partners.approve")),
     ("auditor", "Demo Auditor", ("audit.read", "audit.note")),
     ("regency", "Demo Regency Office", ("register.feed", "register.diagnose")),
+    ("regency-2", "Demo Second Regency Office", ("register.feed", "register.diagnose")),
     ("resource-server", "Demo Resource Server", (INTROSPECT,)),
 )
+OFFICES = ("regency", "regency-2")
 PEOPLE = (
     ("Demo Registrar", "registrar", ""),
     ("Demo Approver", "approver", ""),
@@ -172,6 +177,7 @@ class Demonstration:
         near = host in {"127.0.0.1", "::1", "localhost", "0.0.0.0"}  # noqa: S104  no binding
         self.console_origin = f"http{'s' if tls else ''}://localhost:{port}" if near else self._base_url
         self._links: dict[str, str] = {}
+        self._nexts: dict[str, int] = {}
 
     @property
     def settings_file(self) -> Path:
@@ -216,6 +222,8 @@ class Demonstration:
             register = RegisterOf(database, keyring, self._entropy)
             self._take_residents(database, register, tell)
             self._invite(database)
+            with database.reading() as connection:
+                self._nexts = {code: read_state(connection, code).expected for code in self._offices}
         finally:
             database.close()
         self._write_samples()
@@ -314,7 +322,17 @@ class Demonstration:
         balances = {f"pks-{one.client_id}": one.balance for one in PARTNERS}
         partners.take(rows, proposer="Demo Registrar", approver="Demo Approver", balances=balances)
         for client_id, name, scopes in STAFF:
-            partners.enrol(client_id, name, scopes, jwks[client_id], actor="Demo Registrar+Demo Approver")
+            own = [code for code, office in self._offices.items() if office == client_id]
+            actor = "Demo Registrar+Demo Approver"
+            partners.enrol(client_id, name, scopes, jwks[client_id], actor=actor, regencies=own)
+
+    @cached_property
+    def _offices(self) -> dict[str, str]:
+        """Regency → its office: the two that most residents of the sample live in; their feed nobody else sends."""
+        lives = Counter(one.regency for one in residents(min(self._count, SAMPLE), self._seed))
+        del lives[BEHIND_REGENCY]
+        codes = [code for code, _ in sorted(lives.items(), key=lambda one: (-one[1], one[0]))]
+        return dict(zip([*codes, *sorted(regions.load().regencies)], OFFICES, strict=False))
 
     def _invite(self, database: Database) -> None:
         """A member for each of `PEOPLE`, and a new link for whoever has not used the one before."""
@@ -339,7 +357,8 @@ class Demonstration:
                 private = {"synthetic": True, "seed": self._seed, "taken": held}
                 write_history(connection, [RecordedChange(Kind.IMPORT, "Demo Registrar", private)], now, self._entropy)
         else:
-            register.advance(self._watermarks(self._clock.now()))
+            marks, own = self._watermarks(self._clock.now()), self._offices
+            register.advance({code: until for code, until in marks.items() if code not in own})
 
     @staticmethod
     def _watermarks(now: int) -> dict[str, int]:
@@ -349,7 +368,7 @@ class Demonstration:
         today = jakarta_date(self._clock.now())
         sample = []
         for record in residents(min(self._count, SAMPLE), self._seed):
-            status, reason, _ = judge(record, today, source_behind=record.regency == BEHIND_REGENCY, gap=False)
+            status, reason, _ = judge(record, today, source_behind=record.regency == BEHIND_REGENCY, gap="")
             sample.append((record, str(status), reason))
         return sample
 
@@ -410,7 +429,10 @@ class Demonstration:
                 if partner
             ],
             "console": f"{self.console_origin}/console",
-            "regency": {"code": BEHIND_REGENCY, "client_id": "regency", "key_file": key_file("regency")},
+            "regencies": [
+                {"code": code, "client_id": office, "key_file": key_file(office), "next": self._nexts.get(code, 1)}
+                for code, office in self._offices.items()
+            ],
             "resource_server": {"client_id": "resource-server", "key_file": key_file("resource-server")},
             "sample": "residents.sample.ndjson",
             "magic": "magic.json",

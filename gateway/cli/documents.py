@@ -14,6 +14,7 @@ from msgspec.structs import fields
 from gateway.cli.output import give, json_option, say
 from gateway.config import table as settings_table
 from gateway.console.table import text as console_text
+from gateway.feeds.events import EVENTS
 from gateway.ledger.log.entry import KINDS, VERSION, Leaf
 from gateway.ledger.log.members import MEANINGS, PRIVATE
 from gateway.ledger.publication.published import checker_text, schema_text, vectors_text
@@ -79,11 +80,22 @@ def console() -> str:
     return console_text((Path(__file__).parents[2] / "docs" / "console.md").read_text("utf-8"))
 
 
+def feeds() -> str:
+    """docs/feeds.md with the events of today."""
+    text = (Path(__file__).parents[2] / "docs" / "feeds.md").read_text("utf-8")
+    head, rest = text.split("<!-- events -->\n")
+    tail = rest.split("<!-- /events -->")[1]
+    lines = ["| event | settled, it | claims that it must bring |", "|---|---|---|"]
+    lines += [f"| `{event.name}` | {event.does} | {_named(event.needs)} |" for event in EVENTS.values()]
+    return head + "<!-- events -->\n" + "\n".join(lines) + "\n<!-- /events -->" + tail
+
+
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/problems.md": problems_table,
     "docs/settings.md": settings_table,
     "docs/ledger-entries.md": ledger_table,
     "docs/console.md": console,
+    "docs/feeds.md": feeds,
     "checker/check_ledger.py": checker,
     "checker/schema.json": schema_text,
     "checker/vectors.json": vectors_text,

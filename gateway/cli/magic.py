@@ -84,6 +84,8 @@ _ELSEWHERE: dict[Cause, str] = {
     Cause.REGISTER_UNAVAILABLE: "stop the database",
     Cause.LEDGER_UNAVAILABLE: "stop the database between question and answer",
     Cause.OVERLOADED: "more calls than the machine can seal within 250 ms",
+    Cause.SEQUENCE_CONFLICT: "another batch under a sequence that is used: nik-gateway feed",
+    Cause.NOT_OWN_REGION: "an office that sends to the feed of another regency",
     Cause.CONFLICT: "an approval of another digest than the one that stands",
 }
 

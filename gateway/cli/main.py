@@ -13,6 +13,7 @@ from gateway.cli.demo import demo
 from gateway.cli.doctor import doctor
 from gateway.cli.documents import documents, openapi
 from gateway.cli.examples import show_in_help
+from gateway.cli.feed import feed
 from gateway.cli.init import init
 from gateway.cli.keys import keys
 from gateway.cli.ledger import ledger
@@ -54,6 +55,7 @@ for command in (
     audit,
     receipt,
     db,
+    feed,
     verify,
     doctor,
     openapi,

@@ -150,7 +150,12 @@ def status(config: Path, as_json: bool) -> None:  # noqa: FBT001
     with progress("residents", held.count(), quiet=as_json) as tell:
         for record in held.residents(tell):
             mark = marks.get(record.regency, Watermark(0, gap=False))
-            found, reason, _ = judge(record, today, source_behind=now - mark.complete_until > limit, gap=mark.gap)
+            found, reason, _ = judge(
+                record,
+                today,
+                source_behind=now - mark.complete_until > limit,
+                gap="",
+            )
             by_status[str(found)] += 1
             if reason:
                 by_reason[reason] += 1

@@ -32,6 +32,7 @@ from gateway.clock import SystemClock, SystemEntropy
 from gateway.config import Settings
 from gateway.errors import DatabaseAway, Misconfigured, StoreUnavailable
 from gateway.policy.policies import load
+from gateway.store.partners.offices import fed_regencies
 from gateway.store.register.residents import RegisterOf
 from gateway.synthetic.population import BEHIND_REGENCY
 
@@ -132,8 +133,8 @@ def freshener(settings: Settings) -> Callable[[], None]:
         due = now + FRESHEN * 1_000_000
         try:
             with deployment.database.reading() as connection:
-                marks = register.watermarks(connection)
-            register.advance({regency: now for regency in marks if regency != BEHIND_REGENCY})
+                marks, offices = register.watermarks(connection), fed_regencies(connection)
+            register.advance({regency: now for regency in marks if regency not in {BEHIND_REGENCY, *offices}})
         except StoreUnavailable as fault:
             _log.warning("watermarks could not be moved", reason=str(fault))
 

@@ -105,6 +105,14 @@ class GatewayClient(_Client):
         """Own refused calls, the newest first (`GET /v1/failures`)."""
         return self._drive(self._says.read("/failures"))
 
+    def read(self, path: str) -> Mapping[str, Any]:
+        """The JSON object at a path below the resource."""
+        return self._drive(self._says.read(path))
+
+    def post(self, path: str, body: bytes) -> tuple[int, Mapping[str, Any]]:
+        """(status, document) of a call with a JSON body, which is sent packed; for what no word of its own exists."""
+        return self._drive(self._says.post(path, body))
+
     def metadata(self) -> Metadata:
         """What the gateway says of itself; asked for once."""
         return self._drive(self._says.metadata())

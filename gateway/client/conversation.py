@@ -14,7 +14,7 @@ from gateway.client.answers import Answer, answer_of, check_receipt
 from gateway.client.contents import parsed
 from gateway.client.limits import Limit, limits_of, retry_after_of
 from gateway.client.profile import Profile
-from gateway.client.questions import BatchContext, Context, Question, batch, reading, verification
+from gateway.client.questions import BatchContext, Context, Question, batch, posting, reading, verification
 from gateway.client.refusals import Distrusted, NoAnswer, Refusal, Unreachable, refusal_of
 from gateway.client.steps import Pause, Reply, Send, T, Talk
 from gateway.client.tokens import Metadata, Purse, Token
@@ -79,6 +79,11 @@ class Conversation:
         """The JSON object at a path below the resource."""
         return (yield from self._asked(reading(path), lambda document: document))
 
+    def post(self, path: str, body: bytes) -> Talk[tuple[int, Mapping[str, Any]]]:
+        """See `GatewayClient.post`."""
+        question = posting(path, body, self._fresh_key())
+        return (yield from self._retried(question, lambda verified: (verified.status, verified.document)))
+
     def receipt(self, id: str) -> Talk[str]:
         """See `GatewayClient.receipt`."""
         question = reading(f"/receipts/{id}", TEXT)
@@ -97,11 +102,14 @@ class Conversation:
         return uuid7(self._clock.now(), self._entropy)
 
     def _asked(self, question: Question, read: Callable[[Mapping[str, Any]], T]) -> Talk[T]:
+        return (yield from self._retried(question, lambda verified: read(verified.document)))
+
+    def _retried(self, question: Question, read: Callable[[Verified], T]) -> Talk[T]:
         attempt = 1
         doubt = False
         while True:
             try:
-                return read((yield from self._attempted(question)).document)
+                return read((yield from self._attempted(question)))
             except NoAnswer as error:
                 error.idempotency_key = question.idempotency_key
                 doubt = doubt or error.billed is None
@@ -164,6 +172,8 @@ class Conversation:
             headers["Content-Type"] = "application/json"
             headers["Content-Digest"] = question.digest
             headers["Idempotency-Key"] = f'"{question.idempotency_key}"'
+        if question.encoding:
+            headers["Content-Encoding"] = question.encoding
         return Send(question.method, url, headers, question.content)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -59,6 +60,13 @@ class Question:
     language: str = "id"
     requests: tuple[tuple[str, Mapping[str, Any]], ...] = field(default=(), repr=False)
     accept: str = "application/json"
+    encoding: str = ""
+
+
+def posting(path: str, body: bytes, key: str) -> Question:
+    """A JSON body, sent packed: POST `path`."""
+    packed = gzip.compress(body, 6, mtime=0)
+    return Question("POST", path, packed, content_digest(packed), key, encoding="gzip")
 
 
 def reading(path: str, accept: str = "application/json") -> Question:

@@ -115,6 +115,7 @@ _KINDS: dict[str, type[Refusal]] = {
             Cause.BATCH_TOO_LARGE,
             Cause.BODY_TOO_LARGE,
             Cause.UNSUPPORTED_MEDIA_TYPE,
+            Cause.SEQUENCE_CONFLICT,
         ),
         NikNotYetIssued: (Cause.NIK_NOT_YET_ISSUED,),
         CredentialRefused: (
@@ -123,6 +124,7 @@ _KINDS: dict[str, type[Refusal]] = {
             Cause.USE_DPOP_NONCE,
             Cause.INSUFFICIENT_SCOPE,
             Cause.ADDRESS_NOT_ALLOWED,
+            Cause.NOT_OWN_REGION,
         ),
         NotAgreed: (
             Cause.PURPOSE_NOT_AGREED,

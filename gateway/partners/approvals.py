@@ -1,7 +1,7 @@
 """Who may approve a change, and what exactly was approved? Two persons, and the digest of what the second one saw.
 
 Whatever widens access needs this: key, certificate, address, resumption, term, purpose, claim, disclosure, allowance, money,
-administrator, assignment of an auditor, member of the console, recovery of one.
+administrator, assignment of an auditor, member of the console, recovery of one, consolidation of a feed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Widening(StrEnum):
     ASSIGNMENT = "assignment"
     MEMBER = "member"
     RECOVERY = "recovery"
+    CONSOLIDATION = "consolidation"
 
 
 class Decision(StrEnum):

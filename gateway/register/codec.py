@@ -1,6 +1,7 @@
 """How is a resident's record written before it is sealed, and read after it is opened?
 
 Two bytes of length, a msgpack array [version, nik, biometric, conditions, claims], then zeros up to a multiple of 64.
+What a move between regencies leaves open is a sixth member, which records without one do not have.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.claims import CLAIMS
-from gateway.register.record import Condition, Record
+from gateway.register.record import Condition, Record, ToldEvent
 
 VERSION = 1
 _NAMES = tuple(CLAIMS)
@@ -20,12 +21,19 @@ _PREFIX = 2
 _LONGEST = 0xFFFF
 
 
+class _Move(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
+    departed_to: str
+    departed_on: str
+    waiting: list[tuple[str, str, str, str, dict[str, str], str]]
+
+
 class _Written(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
     version: int
     nik: str
     biometric: bool
-    conditions: list[tuple[str, str, str]]
+    conditions: list[tuple[str, ...]]  # three of `Condition`, and its event where it has one
     claims: list[str | None]
+    move: _Move | None = None
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -37,8 +45,21 @@ def encode(record: Record) -> bytes:
 
     Raises ValueError when the claims are too long to be written (over 65,535 bytes).
     """
-    conditions = [(c.reason, c.since, c.successor) for c in record.conditions]
-    packed = _pack((VERSION, record.nik, record.biometric, conditions, list(map(record.claims.get, _NAMES))))
+    conditions = [
+        (c.reason, c.since, c.successor, c.event) if c.event else (c.reason, c.since, c.successor)
+        for c in record.conditions
+    ]
+    whole: tuple[object, ...] = (
+        VERSION,
+        record.nik,
+        record.biometric,
+        conditions,
+        list(map(record.claims.get, _NAMES)),
+    )
+    if record.departed_to or record.waiting:
+        waiting = [(t.regency, t.event, t.phase, t.occurred_on, t.claims, t.successor) for t in record.waiting]
+        whole = (*whole, (record.departed_to, record.departed_on, waiting))
+    packed = _pack(whole)
     length = len(packed)
     if length > _LONGEST:
         msg = "a record is too long to be written"
@@ -69,4 +90,8 @@ def decode(data: bytes) -> Record:
             gap = values.index(None, gap + 1)
             del claims[_NAMES[gap]]
     conditions = tuple([Condition(*one) for one in written.conditions]) if written.conditions else ()
-    return Record(written.nik, claims, conditions, written.biometric)  # type: ignore[arg-type]  # None is gone
+    if written.move is None:
+        return Record(written.nik, claims, conditions, written.biometric)  # type: ignore[arg-type]  # None is gone
+    move = written.move
+    waiting = tuple([ToldEvent(*one) for one in move.waiting])
+    return Record(written.nik, claims, conditions, written.biometric, move.departed_to, move.departed_on, waiting)  # type: ignore[arg-type]

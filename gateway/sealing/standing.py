@@ -81,6 +81,9 @@ class RegisterRows:
     records: Mapping[bytes, tuple[int, bytes]]
     earlier: Mapping[str, tuple[bytes, bytes | None]]
     watermarks: Mapping[str, Watermark]
+    touched: Mapping[bytes, int] = field(
+        default_factory=dict
+    )  # index → since when a missing batch touches its resident
 
 
 class CorridorReads(Protocol):

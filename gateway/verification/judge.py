@@ -26,7 +26,7 @@ from gateway.nik import Nik
 from gateway.register.codec import decode, encode
 from gateway.register.reasons import Status
 from gateway.register.record import Record
-from gateway.register.status import judge
+from gateway.register.status import GAP_HOURS, gap_reason, judge
 from gateway.sealing.standing import RegisterRows, Watermark
 from gateway.sealing.submission import Attempt, Draft
 from gateway.verification.answer import JudgedClaims, disclose, matches, told_reason, unmatched, visible_cost
@@ -70,10 +70,14 @@ _decode_leaf = msgspec.json.Decoder(Leaf).decode
 class Judge:
     """Compares questions with records; holds the keys that this needs."""
 
-    def __init__(self, keyring: Keyring, entropy: Entropy, *, behind_after: int) -> None:
-        """`behind_after`: after how many microseconds without news a regency's records are `source_behind`."""
+    def __init__(self, keyring: Keyring, entropy: Entropy, *, behind_after: int, gap_hours: int = GAP_HOURS) -> None:
+        """`behind_after`: after how many microseconds without news a regency's records are `source_behind`.
+
+        `gap_hours`: after how many hours whom a gap touches is `not_consolidated`.
+        """
         self._keyring = keyring
         self._behind_after = behind_after
+        self._gap_hours = gap_hours
         self._tag = keyring.mac(Job.LEDGER_TAG).mac
         self._pair = keyring.mac(Job.SUBJECT).mac
         self._attempt = keyring.mac(Job.ATTEMPT).mac
@@ -99,7 +103,7 @@ class Judge:
         outcome, state = "different" if known else "unknown", ""
         condition: tuple[Status, str | None] | None = None
         if matched:
-            condition = status, reason = self._condition(record, found, now)
+            condition = status, reason = self._condition(record, decided.indexes, found, now)
             outcome = reason or status.value
             state = self._state(permission, record, status, reason)
         private = {**decided.private, "subject": tag, "outcome": outcome, "state": state}
@@ -131,10 +135,12 @@ class Judge:
             ref=decided.ref,
         )
 
-    def _condition(self, record: Record, found: RegisterRows, now: int) -> tuple[Status, str | None]:
+    def _condition(self, record: Record, ixs: list[bytes], found: RegisterRows, now: int) -> tuple[Status, str | None]:
         watermark = found.watermarks.get(record.regency, _NEVER)
         behind = now - watermark.complete_until > self._behind_after
-        status, reason, _ = judge(record, jakarta_date(now), source_behind=behind, gap=watermark.gap)
+        touched = [since for ix in ixs if (since := found.touched.get(ix)) is not None]
+        gap = gap_reason(min(touched), now, self._gap_hours) if touched else ""
+        status, reason, _ = judge(record, jakarta_date(now), source_behind=behind, gap=gap)
         return status, reason
 
     def _disclosed(  # noqa: PLR0913  everything that is known of a match

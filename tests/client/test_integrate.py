@@ -14,7 +14,10 @@ from gateway.client import refusals
 from gateway.errors import Cause
 
 GUIDE = Path(__file__).parents[2] / "docs" / "integrate.md"
-NEVER_FOR_VERIFICATIONS = {"same-person", "assignment-missing", "not-found", "method-not-allowed", "conflict"}
+NEVER_FOR_VERIFICATIONS = {"same-person", "assignment-missing", "not-found", "method-not-allowed", "conflict"} | {
+    "sequence-conflict",
+    "not-own-region",
+}
 
 
 @pytest.fixture(params=["ES256", "EdDSA"])

@@ -37,7 +37,7 @@ def resident(*conditions, born="1990-05-05", marital="KAWIN", biometric=True):
     )
 
 
-def judged(record, *, today=TODAY, source_behind=False, gap=False):
+def judged(record, *, today=TODAY, source_behind=False, gap=""):
     return judge(record, today, source_behind=source_behind, gap=gap)
 
 
@@ -61,12 +61,12 @@ def test_the_highest_precedence_is_told(higher, lower):
 
 def test_freshness_is_told_after_what_stands_against_the_resident():
     """A gap and a late feed make an active NIK stale, the gap first; a block is told before both."""
-    assert judged(resident(), gap=True) == (Status.STALE, "not_consolidated", "")
+    assert judged(resident(), gap="not_consolidated") == (Status.STALE, "not_consolidated", "")
     assert judged(resident(), source_behind=True) == (Status.STALE, "source_behind", "")
-    assert judged(resident(), source_behind=True, gap=True)[1] == "not_consolidated"
+    assert judged(resident(), source_behind=True, gap="not_consolidated")[1] == "not_consolidated"
     assert judged(resident("in_transit"), source_behind=True)[1] == "in_transit"
-    assert judged(resident("in_transit"), gap=True)[1] == "not_consolidated"
-    assert judged(resident("anomaly"), source_behind=True, gap=True) == (Status.BLOCKED, "anomaly", "")
+    assert judged(resident("in_transit"), gap="not_consolidated")[1] == "not_consolidated"
+    assert judged(resident("anomaly"), source_behind=True, gap="not_consolidated") == (Status.BLOCKED, "anomaly", "")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_recorded_biometric_condition_stands_for_adults_and_never_for_children
 def test_a_child_without_biometrics_goes_stale_like_anyone():
     """A child's missing biometrics hide neither a gap nor a late feed."""
     child = resident(born="2015-01-01", marital="BELUM KAWIN", biometric=False)
-    assert judged(child, gap=True)[1] == "not_consolidated"
+    assert judged(child, gap="not_consolidated")[1] == "not_consolidated"
     assert judged(child, source_behind=True)[1] == "source_behind"
 
 

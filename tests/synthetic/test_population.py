@@ -34,7 +34,7 @@ def _age(resident: Record) -> int:
 
 def _verdict(resident: Record) -> tuple[str, str | None]:
     behind = resident.regency == BEHIND_REGENCY
-    status, reason, _ = judge(resident, REFERENCE_DATE, source_behind=behind, gap=False)
+    status, reason, _ = judge(resident, REFERENCE_DATE, source_behind=behind, gap="")
     return status, reason
 
 

@@ -134,7 +134,6 @@ def test_every_live_index_version_finds(keyring: Keyring, version: int) -> None:
         (replace(SITI, conditions=(Condition("deceased"),)), FRESH, "blocked", "deceased"),
         (replace(SITI, biometric=False), FRESH, "blocked", "biometric_not_recorded"),
         (SITI, {"7402": Watermark(NOW - 3 * DAY, gap=False)}, "stale", "source_behind"),
-        (SITI, {"7402": Watermark(NOW - HOUR, gap=True)}, "stale", "not_consolidated"),
         (SITI, {}, "stale", "source_behind"),
     ],
 )

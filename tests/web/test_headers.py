@@ -165,7 +165,9 @@ def test_headers_that_matter_are_read_once_and_kept_apart() -> None:
             (b"x-request-id", b"r"), (b"content-digest", b"d"), (b"x-fapi-interaction-id", b"i"), (b"cookie", b"c"),
         ],
     )  # fmt: skip
-    assert headers == Headers(["DPoP a", "DPoP b"], ["p"], "application/json", 17, "d", ["k1", "k2"], "en", "r", "i")
+    assert headers == Headers(
+        ["DPoP a", "DPoP b"], ["p"], "application/json", 17, "d", "", ["k1", "k2"], "en", "r", "i"
+    )
     assert parse_headers([(b"content-length", b"-1")]).content_length == -1
     assert parse_headers([(b"content-digest", b" a "), (b"content-digest", b"b")]).content_digest == "a, b"
     assert parse_headers([(b"authorization", b"\xff")]).authorization == ["ÿ"]

@@ -36,6 +36,7 @@ STATUSES = {
     "rate-exceeded": 429, "attempts-exhausted": 429, "balance-exhausted": 429, "idempotency-conflict": 422,
     "idempotency-in-progress": 409, "batch-too-large": 413, "body-too-large": 413, "register-unavailable": 503,
     "ledger-unavailable": 503, "overloaded": 503, "not-found": 404, "method-not-allowed": 405, "conflict": 412,
+    "sequence-conflict": 409, "not-own-region": 403,
     "unsupported-media-type": 415,
 }  # fmt: skip
 RETRYABLE = {

@@ -25,3 +25,6 @@ Rupiah = Annotated[int, Meta(ge=1, le=1_000_000_000_000)]
 
 
 Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+
+RegencyCode = Annotated[str, Meta(pattern=r"^[0-9]{4}$")]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from gateway.administration.requests.fields import Day, Digest, Line, Name, Rupiah, Slug
+from gateway.administration.requests.fields import Day, Digest, Line, Name, RegencyCode, Rupiah, Slug
 
 
 class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,12 +86,16 @@ class Payment(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewAdministrator(Struct, frozen=True, forbid_unknown_fields=True):
-    """A credential of one person: the name of its client, the person, what it may do, and its public JWK."""
+    """A credential of one person: the name of its client, the person, what it may do, and its public JWK.
+
+    `regencies`: of a regency office, the codes of the regencies that are its own.
+    """
 
     client_id: Name
     person: Line
     scopes: Annotated[list[str], Meta(min_length=1, max_length=10)]
     jwk: dict[str, Any]
+    regencies: Annotated[list[RegencyCode], Meta(min_length=1, max_length=600)] | UnsetType = UNSET
 
 
 Fields = dict[str, Any]

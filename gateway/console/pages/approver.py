@@ -56,7 +56,7 @@ def what(item: Item, words: Words) -> str:
     """What a proposal would do, in a few words."""
     about, kind = item["about"], item["kind"]
     facts = {
-        **{name: held for name, held in about.items() if isinstance(held, str)},
+        **{name: held for name, held in about.items() if isinstance(held, str | int)},
         "agreement": item["agreement"] or "",
         "version": item["version"] or "",
         "partner": item["partner_name"] or item["partner"],
@@ -103,6 +103,8 @@ def _fact(name: str, held: Any, words: Words) -> Fact:  # noqa: ANN401, PLR0911 
             return heading, _said([str(each).removeprefix("purpose ") for each in held], words), False
         case "scopes" | "partners":
             return heading, ", ".join(held), True
+        case "would":
+            return heading, ", ".join(f"{event} {count}" for event, count in held.items()), True
         case "amount":
             return heading, words.money(held), False
         case "expires" if isinstance(held, int):

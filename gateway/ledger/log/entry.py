@@ -47,6 +47,8 @@ class Kind(StrEnum):
     INCIDENT = "incident"
     STAFF = "staff"
     REKEY = "rekey"
+    FEED = "feed"
+    REFERRAL = "referral"
 
 
 KINDS: Mapping[Kind, str] = {
@@ -73,6 +75,10 @@ KINDS: Mapping[Kind, str] = {
     Kind.INCIDENT: "A personal-data incident was recorded, with the number of residents concerned.",
     Kind.STAFF: "Somebody at the console was approved, invited, enrolled, recertified, suspended, recovered or dismissed, "
     "logged in, stepped up or left, or changed a passkey; `change` in the private part tells which.",
+    Kind.FEED: "A batch of a regency's feed was applied, held, or sent again, or a consolidation looked at or applied; the private "
+    "part has regency, sequence, the digest of the changes, and counts.",
+    Kind.REFERRAL: "A case about a NIK that does not work was opened, checked, mended, referred on or rejected; `change` in the "
+    "private part tells which, `subject` about whom.",
     Kind.REKEY: "Records and index of the register were rewritten under newer keys; the private part has versions and counts.",
 }
 

@@ -26,6 +26,7 @@ from gateway.store.base.statements import put_many
 from gateway.store.commands.query import number
 from gateway.store.commands.tables import approvals
 from gateway.store.commands.unit_of_work import STAFF, CommandResult, UnitOfWork
+from gateway.store.feeds import consolidation
 from gateway.store.partners.agreements import (
     change,
     draft_row,
@@ -257,6 +258,19 @@ def propose_recovery(unit: UnitOfWork, act: Act) -> CommandResult:
     return propose(unit, act, Widening.RECOVERY, owner(member.partner), subject, base, persons=(member.person,))
 
 
+def consolidate(unit: UnitOfWork, act: Act) -> CommandResult:
+    """`POST /v1/feeds/{regency}/consolidations`: what would close a gap, looked at or proposed."""
+    if act.body.dry_run:
+        return consolidation.examined_only(act)
+    subject = consolidation.subject_of(act)
+    base = consolidation.consolidation_base(unit.connection, subject["regency"], subject["from"], subject["to"])
+    if not base:
+        raise Refused(Cause.CONFLICT, fault="not all of these sequences are missing")
+    result = propose(unit, act, Widening.CONSOLIDATION, STAFF, subject, base)
+    consolidation.keep(unit, str(result.answer["approval"]), act)
+    return result
+
+
 _BASES: Mapping[Widening, Callable[[Connection, Approval], str]] = {
     Widening.VERSION: lambda connection, approval: _version_base(connection, approval.agreement),
     Widening.RESUME: lambda connection, approval: (
@@ -271,6 +285,9 @@ _BASES: Mapping[Widening, Callable[[Connection, Approval], str]] = {
     Widening.ASSIGNMENT: lambda connection, approval: "",  # noqa: ARG005  nothing stands where it will
     Widening.MEMBER: lambda connection, approval: member_base(connection, approval.subject["member"]),
     Widening.RECOVERY: lambda connection, approval: member_base(connection, approval.subject["member"]),
+    Widening.CONSOLIDATION: lambda connection, approval: consolidation.consolidation_base(
+        connection, approval.subject["regency"], approval.subject["from"], approval.subject["to"]
+    ),
 }
 """What stands now where the proposal would make its change."""
 
@@ -284,6 +301,7 @@ _EFFECTS: Mapping[Widening, Callable[[UnitOfWork, Approval], CommandResult]] = {
     Widening.ASSIGNMENT: grant,
     Widening.MEMBER: add_member,
     Widening.RECOVERY: recover,
+    Widening.CONSOLIDATION: consolidation.effect,
 }
 """What the second person's word does."""
 
@@ -331,6 +349,7 @@ def _turn_down(unit: UnitOfWork, act: Act, approval: Approval, decision: Decisio
     connection = unit.connection
     _decide(unit, act, approval, decision, act.body.reason)
     moved: tuple[str, ...] = ()
+    consolidation.discard(connection, approval.id)
     if approval.kind is Widening.VERSION:
         where = (drafts.c.agreement == approval.agreement, drafts.c.version == approval.version)
         connection.execute(update(drafts).where(*where).values(state=str(AgreementState.DRAFT)))
@@ -370,5 +389,6 @@ ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
     "propose_member": propose_member,
     "propose_member_resume": propose_member_resume,
     "propose_recovery": propose_recovery,
+    "consolidate": consolidate,
 }
 """What is done here, by the name of the act."""

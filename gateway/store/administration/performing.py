@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace as with_changes
 from typing import Any
 
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 
 from gateway.administration.commands import Act, Shown, View
 from gateway.clock import Clock, Entropy
-from gateway.errors import Cause, Refusal, Refused
+from gateway.errors import Cause, Refusal, Refused, StoreUnavailable
 from gateway.keyring import SigningKey
 from gateway.keyring.keys import b64u
 from gateway.ledger.log.canonical import canonical
@@ -33,8 +34,11 @@ from gateway.store.audit import searches as audit
 from gateway.store.base.engine import Database
 from gateway.store.commands.query import ReadContext, day_of, slug_alone
 from gateway.store.commands.unit_of_work import CommandResult, UnitOfWork
+from gateway.store.feeds import delivery
+from gateway.store.feeds.offices import Feeds
 from gateway.store.partners import agreements, bulk, credentials
 from gateway.store.partners.money import keep_statement, kept_statement, make_statement
+from gateway.store.referrals import cases as referrals
 from gateway.store.sealing.history import RecordedChange, bump, write_history
 from gateway.store.sealing.repeats import was_done
 from gateway.store.sealing.seals import SealsWithin
@@ -51,8 +55,10 @@ ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
         audit,
         bulk,
         credentials,
+        delivery,
         duties,
         incidents,
+        referrals,
         staff,
     )
     for name, act in module.ACTS.items()
@@ -61,6 +67,9 @@ ACTS: Mapping[str, Callable[[UnitOfWork, Act], CommandResult]] = {
 
 PREPARED: Mapping[str, Callable[[Database, int, Act], Any]] = {**audit.PREPARED, **incidents.PREPARED}
 """What has to be looked up for an act, and takes too long to do it under the sealing lock."""
+
+FEEDING = frozenset({"take_batch", "consolidate"})
+"""What an office sends: prepared in its own thread, for it takes long."""
 
 AUDIT_VIEWS: Mapping[str, Callable[[ReadContext, View], Shown]] = {
     **audit.VIEWS,
@@ -99,12 +108,14 @@ class AdministrationOf:
         audit_tools: AuditTools | None = None,
         words: Callable[[str], Mapping[str, Any]] = slug_alone,
         reach: Reach = Reach(),  # noqa: B008  a value
+        feeds: Feeds | None = None,
     ) -> None:
         """`decider` gives the policies in force, whose purposes drafts are read with; `sealer` seals in a given store.
 
         `reach` bounds what the networks of an agreement may admit.
 
-        `signer` signs statements; without `audit_tools` nobody audits here. `words` tells what a cause means.
+        `signer` signs statements; without `audit_tools` nobody audits here, without `feeds` no office sends.
+        `words` tells what a cause means.
         """
         self._database = database
         self._clock = clock
@@ -116,13 +127,16 @@ class AdministrationOf:
         self._audit_tools = audit_tools
         self._words = words
         self._reach = reach
+        self._feeds = feeds
         # Apart, so that no long reading keeps an emergency suspension waiting.
         self._acting = ThreadPoolExecutor(1, thread_name_prefix="administration")
         self._reading = ThreadPoolExecutor(2, thread_name_prefix="administration-reader")
+        self._feeding = ThreadPoolExecutor(1, thread_name_prefix="feeds")
 
     async def perform(self, act: Act, submission: Submission) -> Outcome:
         """See `Desk.perform`. Raises StoreUnavailable, CommitUnknown."""
-        return await asyncio.get_running_loop().run_in_executor(self._acting, self._perform, act, submission)
+        threads = self._feeding if act.name in FEEDING else self._acting
+        return await asyncio.get_running_loop().run_in_executor(threads, self._perform, act, submission)
 
     async def show(self, view: View) -> Shown:
         """See `Desk.show`."""
@@ -131,13 +145,14 @@ class AdministrationOf:
     def close(self) -> None:
         """Stop the threads."""
         self._acting.shutdown()
+        self._feeding.shutdown()
         self._reading.shutdown()
 
     def _show(self, view: View) -> Shown:
         if view.name == "statement":
             return self._statement(view)
-        audited = AUDIT_VIEWS.get(view.name)
-        if audited is not None and self._audit_tools is not None:
+        audited = AUDIT_VIEWS.get(view.name) or (self._feeds.views.get(view.name) if self._feeds else None)
+        if view.name in AUDIT_VIEWS and self._audit_tools is not None:
             self._audit_tools.follower.follow(CATCH_UP)
         if view.name in traffic.VIEWS:
             traffic.TrafficTally(self._database).follow(CATCH_UP)
@@ -189,6 +204,9 @@ class AdministrationOf:
                     raise _UndoneError(outcome)  # noqa: TRY301  leaving the block is what rolls back
                 for partner in sorted(set(result.moved)):
                     bump(connection, partner_scope(partner))
+            if self._feeds is not None:
+                with suppress(StoreUnavailable):  # it is sealed; what waits for it is gone on with later
+                    self._feeds.finish(act, result)
             return replace(outcome, revision=left)
         except Refused as refused:
             return self.refuse(submission, refused.refusal, act)
@@ -205,6 +223,10 @@ class AdministrationOf:
         return self._seal(store, submission, replace(draft, private=private, answer={}))
 
     def _prepared(self, act: Act) -> Act:
+        if act.name in FEEDING:
+            if self._feeds is None:
+                raise Refused(Cause.REGISTER_UNAVAILABLE, retry_after=1)
+            return with_changes(act, prepared=self._feeds.prepare(act))
         look = PREPARED.get(act.name)
         if look is None:
             return act

@@ -17,6 +17,7 @@ from gateway.register.codec import decode
 from gateway.store.audit.access_requests import reseal_requests
 from gateway.store.base.engine import Database
 from gateway.store.base.statements import Lookup, put_many
+from gateway.store.feeds.delivery import reseal_held
 from gateway.store.register.residents import Progress, RegisterOf
 from gateway.store.register.tables import records, register_index
 from gateway.store.sealing.history import RecordedChange, write_history
@@ -64,6 +65,7 @@ def rekey(  # noqa: PLR0913  everything that it is made of
         before = done.rewritten
         while True:
             with database.sealing() as (connection, _):
+                database.lock_register(connection)
                 after = _rewrite(connection, keyring, entropy, known, after, page, done)
                 register.note(connection, name, Progress(after, done.seen, done.rewritten, b"", finished=False))
             if not after:
@@ -74,7 +76,7 @@ def rekey(  # noqa: PLR0913  everything that it is made of
         if not done.left or done.rewritten == before:
             break
     with database.sealing() as (connection, now):
-        done.rewritten += reseal_requests(connection, keyring, entropy)
+        done.rewritten += reseal_requests(connection, keyring, entropy) + reseal_held(connection, keyring, entropy)
         register.note(connection, name, Progress(0, done.seen, done.rewritten, b"", finished=True))
         private = {"index": done.index, "claims": done.claims, "rewritten": done.rewritten, "left": done.left}
         write_history(connection, [RecordedChange(Kind.REKEY, actor, private)], now, entropy)

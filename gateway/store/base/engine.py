@@ -17,6 +17,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from gateway.clock import SECOND, Clock
 from gateway.errors import CommitUnknown, Misconfigured, StoreUnavailable, Unguarded
 
+REGISTER_LOCK = 0x4E_49_4D
+"""PostgreSQL: the advisory lock of whoever writes records; taken after that of the seal, never before it."""
 SEAL_LOCK = 0x4E_49_4B  # "NIK": the advisory lock that everyone who appends to the ledger takes first
 BUSY = 10_000  # milliseconds to wait for whoever writes
 IDLE = 60_000  # milliseconds after which PostgreSQL gives up a transaction, and its lock, of a node that is gone
@@ -151,6 +153,11 @@ class Database:
         except (DBAPIError, self._faults) as fault:
             self._forget(fault)
             raise StoreUnavailable(_brief(fault)) from fault
+
+    def lock_register(self, connection: Connection) -> None:
+        """Keep feeds from writing records until the transaction ends; one in SQLite has no other beside it."""
+        if self.dialect != "sqlite":
+            connection.execute(_LOCK, {"key": REGISTER_LOCK})
 
     def _forget(self, fault: BaseException) -> None:
         """Give up pooled connections when one was lost: SQLAlchemy sees only the faults of statements that it ran."""

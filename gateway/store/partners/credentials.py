@@ -35,6 +35,7 @@ from gateway.partners.lifecycle import digest
 from gateway.store.base.statements import put_many
 from gateway.store.commands.unit_of_work import PARTNER_SCOPES, STAFF, CommandResult, UnitOfWork
 from gateway.store.partners.agreements import partner_entry
+from gateway.store.partners.offices import put_offices
 from gateway.store.partners.tables import clients, key_terms, partners, persons
 
 CONSOLE = "console"
@@ -264,13 +265,18 @@ def new_administrator(unit: UnitOfWork, act: Act) -> dict[str, Any]:
         raise Refused(Cause.MALFORMED_REQUEST, members=["scopes"])
     if unit.connection.execute(select(clients.c.client_id).where(clients.c.client_id == body.client_id)).first():
         raise Refused(Cause.CONFLICT, fault="a client of this name is registered already")
-    return {"client_id": body.client_id, "person": body.person, "scopes": scopes, "jwk": read_key(body.jwk)}
+    subject = {"client_id": body.client_id, "person": body.person, "scopes": scopes, "jwk": read_key(body.jwk)}
+    if not isinstance(body.regencies, list):
+        return subject
+    return subject | {"regencies": sorted(set(body.regencies))}
 
 
 def add_administrator(unit: UnitOfWork, approval: Approval) -> CommandResult:
     """The effect of an approved administrator."""
     subject = approval.subject
-    return enrol(unit, subject["client_id"], subject["person"], subject["scopes"], subject["jwk"])
+    result = enrol(unit, subject["client_id"], subject["person"], subject["scopes"], subject["jwk"])
+    put_offices(unit.connection, subject["client_id"], subject.get("regencies", ()))
+    return result
 
 
 def enrol(unit: UnitOfWork, client_id: str, person: str, scopes: list[str], jwk: Mapping[str, Any]) -> CommandResult:
@@ -298,6 +304,7 @@ def dismiss(unit: UnitOfWork, act: Act) -> CommandResult:
         raise Refused(Cause.NOT_FOUND)
     before, name = client_base(connection, client_id), person_of(connection, client_id)
     connection.execute(delete(clients).where(clients.c.client_id == client_id))
+    put_offices(connection, client_id, ())
     connection.execute(delete(persons).where(persons.c.client_id == client_id))
     private = {"change": "dismiss", "client": client_id, "person": name, "before": before, "after": ""}
     return CommandResult(Kind.CLIENT, {"client_id": client_id, "dismissed": True}, private, moved=(STAFF,))

@@ -35,6 +35,7 @@ from gateway.store.commands.unit_of_work import PARTNER_SCOPES, STAFF, CommandRe
 from gateway.store.partners.agreements import change, classes, open_account, put_version, versions_of
 from gateway.store.partners.clients import read_validity
 from gateway.store.partners.credentials import enrol, expiries, person_of
+from gateway.store.partners.offices import put_offices
 from gateway.store.partners.tables import agreement_versions, clients, drafts, exemptions, partners
 from gateway.store.sealing.history import RecordedChange, bump, write_history
 
@@ -255,12 +256,22 @@ class PartnersOf:
             digests = {"before": _digest(json.dumps(before)) if held else "", "after": _digest(json.dumps(known))}
             changes.append(RecordedChange(Kind.CLIENT, actor, {"client": client.client_id, **digests}))
 
-    def enrol(self, client_id: str, name: str, scopes: Sequence[str], jwk: Mapping[str, Any], *, actor: str) -> None:
+    def enrol(  # noqa: PLR0913  what a credential is made of
+        self,
+        client_id: str,
+        name: str,
+        scopes: Sequence[str],
+        jwk: Mapping[str, Any],
+        *,
+        actor: str,
+        regencies: Sequence[str] = (),
+    ) -> None:
         """Register the client of one member of staff; every credential belongs to one person. Nothing when it is known."""
         with self._database.sealing() as (connection, now):
             if connection.execute(select(clients.c.client_id).where(clients.c.client_id == client_id)).first():
                 return
             result = enrol(self._unit(connection, now), client_id, name, list(scopes), jwk)
+            put_offices(connection, client_id, regencies)
             self._record(connection, result, actor, now)
 
     def suspend(self, agreement: str, *, actor: str, reason: str, purpose: str = "") -> Agreement:

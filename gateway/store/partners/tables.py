@@ -143,3 +143,11 @@ statements = Table(
     Column("document", Text, nullable=False),
     PrimaryKeyConstraint("partner", "day"),
 )
+
+feed_offices = Table(  # which regencies a client is the office of
+    "feed_offices",
+    metadata,
+    Column("client_id", Text, nullable=False),
+    Column("regency", Text, nullable=False),
+    PrimaryKeyConstraint("client_id", "regency"),
+)

@@ -15,7 +15,7 @@ from gateway.register.record import Record
 from gateway.sealing.standing import Watermark
 from gateway.store.base.engine import Database
 from gateway.store.base.statements import Lookup, put_many
-from gateway.store.register.tables import imports, records, register_index, watermarks
+from gateway.store.register.tables import feed_touched, imports, records, register_index, watermarks
 from gateway.verification.judge import INDEX, binding
 
 
@@ -39,6 +39,7 @@ class RegisterOf:
         self._entropy = entropy
         self._arrays = database.dialect == "postgresql"
         self._last = 0  # the highest id of a record, when it was last looked at
+        self._touched = Lookup(database.dialect, "SELECT ix, since FROM feed_touched", feed_touched.c.ix)
         self._known = Lookup(database.dialect, "SELECT ix, record FROM register_index", register_index.c.ix)
 
     def find(self, connection: Connection, indexes: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:
@@ -61,6 +62,13 @@ class RegisterOf:
             asked = ",".join(["(?,?)"] * len(pairs))
             cursor.execute(f"WITH asked (ix, decoy) AS (VALUES {asked}) {_SELECT} asked {_JOIN}", list(chain(*pairs)))
         return {ix: (record, sealed) for ix, record, sealed, hit in cursor.fetchall() if hit is not None}
+
+    def touched(self, connection: Connection, indexes: Sequence[bytes]) -> dict[bytes, int]:
+        """Index → since when a batch that is missing touches its resident, for those that one touches."""
+        found: dict[bytes, int] = {}
+        for ix, since in self._touched.rows(connection, indexes):
+            found[ix] = min(since, found.get(ix, since))
+        return found
 
     def _look_for_last(self, connection: Connection) -> int:
         self._last = int(connection.execute(select(func.max(records.c.id))).scalar() or 0)
@@ -85,6 +93,7 @@ class RegisterOf:
             old.mac(nik.encode())[:INDEX]: ix for ix, nik in ((ix, r.nik) for ix, r in index.items()) for old in others
         }
         with self._database.sealing() as (connection, _):
+            self._database.lock_register(connection)
             found = dict(self._known.rows(connection, [*index, *former]))
             ids = {former.get(ix, ix): record for ix, record in found.items()}
             # Ids say nothing about order of birth or import: sealed rows of one import lie together, that is all.

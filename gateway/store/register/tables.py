@@ -6,7 +6,9 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Index,
     Integer,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -47,4 +49,16 @@ imports = Table(
     Column("refused", BigInteger, nullable=False),
     Column("prefix", Bytes, nullable=False),  # SHA-256 over those lines
     Column("finished", Boolean, nullable=False),
+)
+
+feed_touched = Table(  # whom a batch touches that is missing, or waits for one that is
+    "feed_touched",
+    metadata,
+    Column("ix", Bytes, nullable=False),
+    Column("regency", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    PrimaryKeyConstraint("ix", "regency", "sequence"),
+    Index("feed_touched_by", "regency", "sequence"),
+    sqlite_with_rowid=False,
 )

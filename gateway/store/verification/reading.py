@@ -68,7 +68,10 @@ class ThreadedReading:
                 marks = self._register.watermarks(connection)
                 self._watermarks = (now, marks)
             return RegisterRows(
-                self._register.find(connection, indexes), self._entries(connection, earlier) if earlier else {}, marks
+                self._register.find(connection, indexes),
+                self._entries(connection, earlier) if earlier else {},
+                marks,
+                self._register.touched(connection, indexes),
             )
 
     def _entries(self, connection: Connection, ids: Sequence[str]) -> dict[str, tuple[bytes, bytes | None]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,16 +21,22 @@ from gateway.administration.calls import request_of
 from gateway.administration.commands import Act, View
 from gateway.administration.requests import audit, staff
 from gateway.administration.requests import partners as bodies
+from gateway.administration.requests.feeds import FeedBatch
+from gateway.administration.requests.referrals import NewReferral
 from gateway.errors import Cause, Refused
+from gateway.keyring.keys import b64u
 from gateway.oauth.client import Caller
 from gateway.sealing.submission import Repeat, Sealed
 from gateway.verification.request import malformed
 from gateway.web.api.audit import AUDIT_ROWS
 from gateway.web.api.calls import Calls
 from gateway.web.api.components import Components
+from gateway.web.api.feeds import FEED_ROWS
+from gateway.web.api.referrals import REFERRAL_ROWS
 from gateway.web.api.rows import PAGED, CallRow
 from gateway.web.http.exchange import read_body
 from gateway.web.http.headers import Headers, check_digest, expected_revisions, idempotency_key
+from gateway.web.http.large import LargeBodies, read_large
 
 READ, WRITE, APPROVE, VERIFY = "partners.read", "partners.write", "partners.approve", "nik.verify"
 MOST_QUERY = 2_000  # characters
@@ -131,6 +138,8 @@ ROWS: tuple[CallRow, ...] = (
     CallRow("POST", "/v1/keys", VERIFY, "rotate_key", "Rotate the own key, proven by the old and the new", bodies.OwnKey,
         201),
     *AUDIT_ROWS,
+    *FEED_ROWS,
+    *REFERRAL_ROWS,
 )  # fmt: skip
 
 
@@ -140,6 +149,10 @@ WATCHED: Mapping[str, str] = {row.does: row.watches for row in ROWS if row.watch
 
 class AdministrationCalls(Calls):
     """The routes of `ROWS`."""
+
+    def __init__(self, components: Components) -> None:
+        super().__init__(components)
+        self._large = LargeBodies()
 
     async def call(self, scope: Scope, receive: Receive, send: Send, rows: Mapping[str, CallRow]) -> None:
         """One call to a path that has these rows, by method."""
@@ -153,32 +166,37 @@ class AdministrationCalls(Calls):
         target, query = str(scope["path"]), bytes(scope["query_string"]).decode("latin-1")
 
         async def ask(id: str, caller: Caller, language: str, headers: Headers, receive: Receive) -> Sealed:
+            if not row.large:
+                return await ask_now(id, caller, language, headers, receive)
+            async with self._large.turn(caller.client_id):
+                return await ask_now(id, caller, language, headers, receive)
+
+        async def ask_now(id: str, caller: Caller, language: str, headers: Headers, receive: Receive) -> Sealed:
             raw, key = b"", None
             needed = row.also if row.also in caller.scopes else row.scope
             try:
-                raw = await read_body(receive, headers.content_length)
-                if headers.content_digest:
-                    check_digest(headers.content_digest, raw)
+                raw = await _read(row, needed, caller, headers, receive)
                 body, asked = _body(row, headers, raw), _query(row, query)
                 key = idempotency_key(headers.idempotency_key) if row.creates else None
             except Refused as refused:
-                told = request_of(row.method, target, query, raw.decode("utf-8", "replace"))
+                told = request_of(row.method, target, query, _sent(row, raw))
                 return await self._components.administration.refuse(id, caller, language, needed, told, refused.refusal)
-            told = request_of(row.method, target, query, msgspec.to_builtins(body))
+            told = request_of(row.method, target, query, _sent(row, raw) if row.large else msgspec.to_builtins(body))
             path = _parameters(row.path, target)
+            own = {"partner": caller.partner} if row.scope == VERIFY else {}
             if row.reads:
-                own = {"partner": caller.partner} if row.scope == VERIFY else {}
                 view = View(row.does, {**own, **path}, asked, body)
                 return await self._components.administration.read(id, caller, language, needed, told, lambda: view)
 
             expected = expected_revisions(headers.if_match) if row.watches else ()
 
             def make(person: str) -> Act:
-                return Act(row.does, path, body, person, row.watches, expected, caller.client_id)
+                named = {**own, **path} if row.body is NewReferral else path
+                return Act(row.does, named, body, person, row.watches, expected, caller.client_id)
 
             repeat = None if key is None else self._repeat(caller, key, told)
             sealed = await self._components.administration.act(id, caller, language, needed, told, make, repeat)
-            return sealed if sealed.cause else replace(sealed, status=row.status)
+            return sealed if sealed.cause else replace(sealed, status=_status(row, sealed))
 
         await self.exchange(
             scope,
@@ -200,10 +218,31 @@ class AdministrationCalls(Calls):
         raise Refused(Cause.METHOD_NOT_ALLOWED)
 
 
+def _status(row: CallRow, sealed: Sealed) -> int:
+    """The status of a success."""
+    if row.otherwise is not None and row.otherwise[0] in json.loads(sealed.body):
+        return row.otherwise[1]
+    return row.status
+
+
 def _location(row: CallRow, sealed: Sealed) -> Sequence[tuple[bytes, bytes]]:
     """Where what was made, or proposed, is found."""
+    if sealed.status != row.status:
+        return ()
     template = APPROVAL if row.proposes else row.location
     return ((b"location", template.format_map(json.loads(sealed.body)).encode()),) if template else ()
+
+
+async def _read(row: CallRow, needed: str, caller: Caller, headers: Headers, receive: Receive) -> bytes:
+    """The body of a call, whose digest fits. Raises Refused, CallerGone."""
+    if row.large:
+        if needed not in caller.scopes:
+            raise Refused(Cause.INSUFFICIENT_SCOPE, scope=needed)  # before so much is read
+        return await read_large(receive, headers)
+    raw = await read_body(receive, headers.content_length)
+    if headers.content_digest:
+        check_digest(headers.content_digest, raw)
+    return raw
 
 
 def _parameters(template: str, path: str) -> dict[str, str]:
@@ -220,10 +259,17 @@ def _body(row: CallRow, headers: Headers, raw: bytes) -> Any:  # noqa: ANN401  w
         return None
     if headers.content_type.partition(";")[0].strip().lower() != "application/json":
         raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])
+    if row.body is FeedBatch:
+        return raw  # read row by row, where it delays nobody
     try:
         return msgspec.json.decode(raw, type=row.body, strict=True)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
         raise malformed(fault) from fault
+
+
+def _sent(row: CallRow, raw: bytes) -> str:
+    """A body that did not become a request, as the entry commits to it; a large one by its SHA-256."""
+    return f"sha-256 {b64u(sha256(raw).digest())}" if row.large else raw.decode("utf-8", "replace")
 
 
 def _query(row: CallRow, text: str) -> dict[str, str]:

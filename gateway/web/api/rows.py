@@ -17,6 +17,8 @@ class CallRow:
     `location`: where what was made is found, filled from the answer. `watches`: the view whose state `If-Match` names.
     `answers`: the schema of the answer where it has one of its own. `media`: what an answer is when it is no JSON document.
     `tag`: its chapter of the OpenAPI document.
+    `large`: the body may have 16 MiB, and come packed (gzip). Without `scope` any token will do. `otherwise`: a member of the
+    answer that tells of another success, and the status of that.
     """
 
     method: str
@@ -34,6 +36,8 @@ class CallRow:
     media: bytes = b"application/json"
     tag: str = "administration"
     posted: bool = False
+    large: bool = False
+    otherwise: tuple[str, int] | None = None
 
     @property
     def proposes(self) -> bool:

@@ -29,6 +29,7 @@ class Headers:
     content_type: str = ""
     content_length: int = -1
     content_digest: str = ""
+    content_encoding: str = ""
     idempotency_key: list[str] = field(default_factory=list)
     accept_language: str = ""
     request_id: str = ""
@@ -59,6 +60,8 @@ def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:  # noqa: C901,
         elif name == b"content-digest":
             digests = value.decode("latin-1").strip(" \t")  # lines of one name are one list
             headers.content_digest = f"{headers.content_digest}, {digests}" if headers.content_digest else digests
+        elif name == b"content-encoding":
+            headers.content_encoding = value.decode("latin-1")
         elif name == b"x-fapi-interaction-id":
             headers.interaction_id = value.decode("latin-1")
         elif name == b"if-match":

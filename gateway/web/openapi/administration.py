@@ -11,6 +11,7 @@ import msgspec
 from gateway.administration.requests import audit
 from gateway.administration.requests import partners as bodies
 from gateway.errors import Cause
+from gateway.feeds.change import Slug
 from gateway.ledger.check.findings import RULES
 from gateway.partners.agreement import AgreementState
 from gateway.partners.approvals import Decision
@@ -29,7 +30,9 @@ _QUERY: Mapping[str, Schema] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "description": "Items on a page; 50 by default."},
     "state": {
         "type": "string",
-        "description": "Of proposals: " + ", ".join(Decision) + "; of findings: open, examining, confirmed, dismissed.",
+        "description": "Of proposals: "
+        + ", ".join(Decision)
+        + "; of findings: open, examining, confirmed, dismissed; of cases: received, checked, mended, rejected.",
     },
     "purpose": {"type": "string", "description": "Asked for this purpose."},
     "kind": {"type": "string", "description": "Of this kind; docs/ledger-entries.md."},
@@ -53,8 +56,26 @@ _QUERY: Mapping[str, Schema] = {
     "role": {"enum": [role.value for role in Role]},
     "due": {"enum": ["yes"], "description": "Certified for 30 days more at most, or no longer; the soonest first."},
     "order": {"enum": ["newest"], "description": "The newest first."},
+    "regency": {"type": "string", "description": "Of this regency alone."},
+    "days": {"type": "integer", "minimum": 0, "maximum": 366, "description": "Within so many days; 90 by default."},
     "until": {"type": "string", "description": "Until the end of this day in Asia/Jakarta, or this moment (RFC 3339)."},
 }
+_BESIDE: Mapping[str, tuple[str, str]] = {
+    "take_batch": ("202", "BatchHeld"),
+    "consolidate": ("200", "ConsolidationExamined"),
+}
+"""What else a success may be: status and answer."""
+_OWN_CAUSES: Mapping[str, tuple[Cause, ...]] = {
+    "approve": (Cause.SAME_PERSON,),
+    "reject": (Cause.SAME_PERSON,),
+    "recertify_member": (Cause.SAME_PERSON,),
+    "search_nik": (Cause.NIK_FORMAT,),
+    "open_access_request": (Cause.NIK_FORMAT,),
+    "take_batch": (Cause.SEQUENCE_CONFLICT, Cause.OVERLOADED),
+    "diagnose": (Cause.NOT_FOUND, Cause.NIK_FORMAT),
+    "open_referral": (Cause.NOT_FOUND, Cause.NIK_FORMAT, Cause.NOT_OWN_REGION, Cause.PREVIOUS_UNKNOWN),
+}
+"""Why else a call may be refused, by what it does."""
 _BODY = (Cause.MALFORMED_REQUEST, Cause.DIGEST_MISMATCH, Cause.BODY_TOO_LARGE, Cause.UNSUPPORTED_MEDIA_TYPE)
 
 
@@ -129,6 +150,34 @@ def schemas() -> Schema:
             },
             "One page of a list.",
         ),
+        "BatchTaken": told(
+            {
+                "accepted": WHOLE,
+                "refused": {"type": "array", "items": {"$ref": "#/components/schemas/RefusedChange"}},
+                "next": {"type": "integer", "minimum": 1, "description": "The sequence that is expected next."},
+            },
+            "What a batch did.",
+        ),
+        "BatchHeld": told(
+            {"held": {"const": True}, "missing": {"type": "array", "items": WHOLE}},
+            "It waits for the batches that are missing before it.",
+        ),
+        "RefusedChange": {
+            "type": "object",
+            "properties": {
+                "index": WHOLE,
+                "slug": {"enum": [each.value for each in Slug]},
+                "members": {"type": "array", "items": {"type": "string"}},
+            },
+            "required": ["index", "slug"],
+        },
+        "ConsolidationExamined": told(
+            {
+                "would": {"type": "object", "additionalProperties": WHOLE, "description": "Changes by event."},
+                "refused": {"type": "array", "items": {"$ref": "#/components/schemas/RefusedChange"}},
+            },
+            "What a dry run would have done.",
+        ),
         "Told": told({}, "What was done or read; docs/administration.md."),
         "StatementAnswer": told(
             {"statement": statement, "jws": {"type": "string", "description": "RFC 7515 over the JCS of `statement`."}},
@@ -159,13 +208,11 @@ def _causes(row: CallRow, names: list[str], sealed: tuple[Cause, ...]) -> list[C
         causes.append(Cause.CONFLICT)
     if row.scope.startswith("audit.") and row.tag == "audit":
         causes.append(Cause.ASSIGNMENT_MISSING)
-    if row.body in (audit.NikSearch, audit.NewAccessRequest):
-        causes.append(Cause.NIK_FORMAT)
-    if row.does in {"approve", "reject", "recertify_member"}:
-        causes.append(Cause.SAME_PERSON)
     if row.creates:
         causes.append(Cause.IDEMPOTENCY_CONFLICT)
-    return causes
+    if "regency" in names:
+        causes.append(Cause.NOT_OWN_REGION)
+    return [*causes, *_OWN_CAUSES.get(row.does, ())]
 
 
 def _operation(row: CallRow, call: Callable[..., Schema], sealed: tuple[Cause, ...]) -> Schema:
@@ -177,6 +224,8 @@ def _operation(row: CallRow, call: Callable[..., Schema], sealed: tuple[Cause, .
     id = ("read" if row.reads else "do") + "".join(word.title() for word in row.does.split("_"))
     operation = call(tag, _CALLED.get(row.does, id), row.summary, answer, {}, causes)
     operation["security"] = [{"oauth2": [scope], "dpop": []} for scope in (row.scope, row.also) if scope]
+    if not row.scope:
+        operation["security"] = [{"oauth2": [], "dpop": []}]
     operation["parameters"] += [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
     ] + [{"name": name, "in": "query", "required": False, "schema": dict(_QUERY[name])} for name in row.query]
@@ -191,6 +240,11 @@ def _operation(row: CallRow, call: Callable[..., Schema], sealed: tuple[Cause, .
     if not row.reads:
         done["headers"] |= {"ETag": {"$ref": "#/components/headers/ETag"}}
     operation["responses"] = {str(row.status): done, **operation["responses"]}
+    if row.does in _BESIDE:
+        status, also = _BESIDE[row.does]
+        operation["responses"][status] = {
+            **done, "content": {"application/json": {"schema": ref(also)}}
+        }  # fmt: skip
     if row.body is not None:
         schema = ref("AgreementFields") if row.body is bodies.Fields else ref(row.body.__name__)
         content = {"application/json": {"schema": schema}}

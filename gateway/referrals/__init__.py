@@ -1,0 +1,1 @@
+"""A NIK that does not work: the case between partner and regency office (pure; `store/referrals/` keeps it)."""
