@@ -100,6 +100,7 @@ def test_one_name_at_the_provider_is_one_member(deployment: Console) -> None:
         {"iss": "https://evil.example"},
         {"aud": "another"},
         {"aud": [CLIENT, "another"]},
+        {"aud": "another", "azp": CLIENT},
         {"azp": "another"},
         {"nonce": "another"},
         {"nonce": ...},
@@ -107,7 +108,7 @@ def test_one_name_at_the_provider_is_one_member(deployment: Console) -> None:
         {"iat": int(time.time()) - 3600},
         {"sub": ...},
     ],
-    ids=lambda claims: next(iter(claims)),  # not the value: every process makes its own
+    ids="-".join,  # not the value: every process makes its own
 )
 def test_an_id_token_that_is_not_for_this_login_is_refused(
     deployment: Console, provider: OpenIdProvider, claims: Any
@@ -172,6 +173,14 @@ def test_a_step_up_asks_the_person_anew(deployment: Console, provider: OpenIdPro
     assert fresh.session.stepped_up_until > fresh.session.began + 200 * SECOND
     assert refused(deployment.sign_in.session(admission.cookie)).refusal.cause is Cause.INVALID_TOKEN
     assert deployment.changes()[-1] == "step_up"
+
+
+def test_metadata_of_another_issuer_are_not_taken(deployment: Console, provider: OpenIdProvider) -> None:
+    """What is published under an issuer's address has to name that issuer (OpenID Connect Discovery 1.0 §4.3)."""
+    documents = provider.documents()
+    documents["/.well-known/openid-configuration"] |= {"issuer": "https://evil.example"}
+    provider.documents = lambda: documents  # type: ignore[method-assign]
+    assert refused(deployment.sign_in.begin_external("/console")).refusal.cause is Cause.OVERLOADED
 
 
 def test_without_a_provider_there_is_no_such_login(console: Console, provider: OpenIdProvider) -> None:
