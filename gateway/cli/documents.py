@@ -11,6 +11,7 @@ from pathlib import Path
 import rich_click as click
 from msgspec.structs import fields
 
+from gateway.cli.architecture import rooms_text
 from gateway.cli.output import give, json_option, say
 from gateway.config import table as settings_table
 from gateway.console.table import text as console_text
@@ -90,10 +91,17 @@ def feeds() -> str:
     return head + "<!-- events -->\n" + "\n".join(lines) + "\n<!-- /events -->" + tail
 
 
+def architecture() -> str:
+    """docs/architecture.md with the rooms of today."""
+    root = Path(__file__).parents[2]
+    return rooms_text((root / "docs" / "architecture.md").read_text("utf-8"), root)
+
+
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/problems.md": problems_table,
     "docs/settings.md": settings_table,
     "docs/ledger-entries.md": ledger_table,
+    "docs/architecture.md": architecture,
     "docs/console.md": console,
     "docs/feeds.md": feeds,
     "checker/check_ledger.py": checker,

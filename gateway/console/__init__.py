@@ -1,1 +1,1 @@
-"""The console at /console: pages of views, forms of acts, for the people of the house and the engineers of partners."""
+"""What do people see in a browser? Pages of views and forms of acts, for the operator's people and partners' engineers."""

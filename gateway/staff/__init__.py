@@ -1,1 +1,1 @@
-"""People of the house and of partners: roles, members, passkeys and sessions (pure)."""
+"""Who works here? Roles, members, passkeys and sessions of the operator's people and of partners' engineers (pure)."""

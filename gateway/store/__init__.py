@@ -1,1 +1,1 @@
-"""Where is it kept? SQLAlchemy Core on SQLite and PostgreSQL; one file per room it serves, and the only SQL of the house."""
+"""Where is it kept? SQLAlchemy Core on SQLite and PostgreSQL, a folder for each room it serves; the only SQL there is."""

@@ -1,1 +1,1 @@
-"""How does one question become one sealed answer? The corridor (order), the turnstile (together) and the seal (exact)."""
+"""How does one question become one sealed answer? The corridor (order), the batcher (together) and the judge (what is said)."""
