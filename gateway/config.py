@@ -190,6 +190,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "server.workers", 1, _whole(1, 64), "Worker processes; with more than one the sealer is a process of its own."
     ),
+    Setting("server.connections", 4_096, _whole(16, 65_536), "Connections that one worker keeps at most."),
+    Setting(
+        "server.connections_by_address",
+        512,
+        _whole(1, 65_536),
+        "Of those, how many one address may have; a listed proxy may have all.",
+    ),
     Setting(
         "server.proxies",
         [],
@@ -238,6 +245,12 @@ SETTINGS: tuple[Setting, ...] = (
         "door.store", "memory://", _store, "Where floods are counted: in this process, or on Valkey for all nodes."
     ),
     Setting("door.failures", "30000/minute", _rate, "Calls without proven identity that one address may make."),
+    Setting(
+        "door.ipv6_prefix",
+        64,
+        _whole(32, 128),
+        "By how many bits IPv6 addresses are counted: whoever has one of a network has all of it.",
+    ),
     Setting("door.calls", "10000/second", _rate, "Calls that one identified client may make before the seal is asked."),
     Setting(
         "console.origin",
@@ -321,6 +334,8 @@ class Settings:
     server_host: str
     server_port: int
     server_workers: int
+    server_connections: int
+    server_connections_by_address: int
     server_proxies: tuple[IPv4Network | IPv6Network, ...]
     tls_certificate: Path | None
     tls_key: Path | None
@@ -332,6 +347,7 @@ class Settings:
     oauth_external_ca_file: Path | None
     door_store: str
     door_failures: str
+    door_ipv6_prefix: int
     door_calls: str
     console_origin: str
     console_name: str

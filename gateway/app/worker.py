@@ -213,7 +213,9 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         issuer=issuer,
         clock=clock,
         entropy=entropy,
-        rate_limiter=RateLimiter(settings.door_store, settings.door_failures, settings.door_calls, clock),
+        rate_limiter=RateLimiter(
+            settings.door_store, settings.door_failures, settings.door_calls, clock, settings.door_ipv6_prefix
+        ),
         identifier=Identifier(tokens, proofs, clock),
         proofs=proofs,
         token_endpoint=token_endpoint,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from gateway.cli.bounded import BoundedProtocol
 
 
 class _Joining:
@@ -38,7 +38,7 @@ class _Joining:
         return getattr(self._transport, name)
 
 
-class WholeProtocol(HttpToolsProtocol):
+class WholeProtocol(BoundedProtocol):
     """HTTP/1.1 that writes a response in one piece."""
 
     _joining: _Joining

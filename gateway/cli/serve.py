@@ -23,6 +23,7 @@ import uvicorn
 import uvloop
 
 from gateway.app import authorities_of, build, configure_logging, metrics_token_of, open_deployment, seal_for_workers
+from gateway.cli.accepting import ConnectionLimits, CountingLoop
 from gateway.cli.connection import WholeProtocol
 from gateway.cli.output import config_option, settings_of
 from gateway.cli.supervisor import Supervisor
@@ -198,7 +199,7 @@ def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) 
     server = _Server(
         uvicorn.Config(
             application,
-            loop="uvloop",
+            ws="none",
             http=WholeProtocol if listener is None else CertificateProtocol,
             ssl_context_factory=None if listener is None else lambda *_: listener.context,
             lifespan="on",
@@ -211,8 +212,15 @@ def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) 
             backlog=2048,
         )
     )
+    limits = ConnectionLimits(
+        settings.server_connections,
+        settings.server_connections_by_address,
+        settings.door_ipv6_prefix,
+        settings.server_proxies,
+    )
     try:
-        server.run(sockets=[socket.socket(fileno=listen)])
+        with asyncio.Runner(loop_factory=partial(CountingLoop, limits)) as runner:
+            runner.run(server.serve(sockets=[socket.socket(fileno=listen)]))
     except OSError as fault:
         if fault.errno != errno.EADDRINUSE:
             raise

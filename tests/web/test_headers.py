@@ -18,6 +18,7 @@ from gateway.web.http.headers import (
     challenge,
     check_digest,
     idempotency_key,
+    network_of,
     parse_headers,
     preferred_language,
     rate_limit,
@@ -82,6 +83,20 @@ def test_an_address_is_believed_from_listed_proxies_alone(peer: str, lines: tupl
     """The last hop that is no listed proxy; whatever stands before it is anybody's word."""
     assert address(peer, forwarded(*lines), PROXIES) == expected
     assert address(peer, forwarded(*lines), ()) == peer
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "expected"),
+    [
+        ("203.0.113.5", 64, "203.0.113.5"), ("::ffff:203.0.113.5", 64, "203.0.113.5"), ("", 64, ""), ("x", 64, "x"),
+        ("2001:db8::1", 64, "2001:db8::/64"), ("2001:db8:0:0:ffff::", 64, "2001:db8::/64"),
+        ("2001:db8:0:1::1", 64, "2001:db8:0:1::/64"), ("2001:db8::1", 48, "2001:db8::/48"),
+        ("2001:db8::1", 128, "2001:db8::1/128"), ("fe80::1%eth0", 64, "fe80::/64"),
+    ],
+)  # fmt: skip
+def test_an_address_is_counted_by_its_network(text: str, prefix: int, expected: str) -> None:
+    """IPv4 as it is, also mapped into IPv6; IPv6 by the network that one subscriber has."""
+    assert network_of(text, prefix) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
 from gateway.allowance.account import Reading
 from gateway.errors import Cause, Refused
@@ -117,6 +117,23 @@ def is_listed(text: str, proxies: Sequence[IPv4Network | IPv6Network]) -> bool:
 def _is_listed(text: str, proxies: tuple[IPv4Network | IPv6Network, ...]) -> bool:
     found = ip_address(text)
     return any(found in network for network in proxies)
+
+
+@lru_cache(10_000)
+def network_of(text: str, ipv6_prefix: int) -> str:
+    """What an address is counted as: an IPv4 address itself, also when it is mapped; an IPv6 address by its network.
+
+    Whoever has one IPv6 address has as many as its network holds, 2^64 with most providers.
+    """
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(found, IPv4Address):
+        return text
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ip_network((int(found), ipv6_prefix), strict=False))
 
 
 def idempotency_key(values: list[str]) -> str | None:

@@ -15,6 +15,7 @@ from limits.storage import storage_from_string
 
 from gateway.clock import SECOND, Clock
 from gateway.errors import Cause, Refused
+from gateway.web.http.headers import network_of
 
 _Value = TypeVar("_Value")
 NAMES = 100_000  # clients and addresses remembered at once; anyone may come from many addresses
@@ -27,10 +28,11 @@ class RateLimiter:
     that was found clean stays so for a second, or until it fails here.
     """
 
-    def __init__(self, store: str, failures: str, calls: str, clock: Clock) -> None:
-        """`store` is memory:// or a Valkey/Redis URL; the limits are like "600/minute"."""
+    def __init__(self, store: str, failures: str, calls: str, clock: Clock, ipv6_prefix: int = 64) -> None:
+        """`store` is memory:// or a Valkey/Redis URL; the limits are like "600/minute"; see `network_of` for the prefix."""
         self._limiter = SlidingWindowCounterRateLimiter(_storage(store))
         self._clock = clock
+        self._prefix = ipv6_prefix
         self._failures: RateLimitItem = parse(failures)
         self._calls: RateLimitItem = parse(calls)
         self._portion = max(self._calls.amount // 100, 1)
@@ -39,7 +41,7 @@ class RateLimiter:
 
     async def admit_address(self, address: str) -> None:
         """Raises Refused(RATE_EXCEEDED, OVERLOADED) when too many calls from here failed to identify themselves."""
-        now = self._clock.now()
+        now, address = self._clock.now(), network_of(address, self._prefix)
         if self._clean.get(address, 0) > now:
             return
         if not await self._asked(self._limiter.test(self._failures, "address", address)):
@@ -48,6 +50,7 @@ class RateLimiter:
 
     async def count_failure(self, address: str) -> None:
         """One more call from here did not prove who it is from."""
+        address = network_of(address, self._prefix)
         self._clean.pop(address, None)
         await self._asked(self._limiter.hit(self._failures, "address", address))
 
