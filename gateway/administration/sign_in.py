@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID
 
+from gateway.administration.login_challenges import LoginChallenges
 from gateway.clock import SECOND, Clock, Entropy, uuid7
 from gateway.errors import Cause, CommitUnknown, Refused, StoreUnavailable
 from gateway.keyring.keys import b64u
@@ -122,6 +123,9 @@ class SessionStore(Protocol):
     async def take(self, id: str) -> OpenedSession | None:
         """A challenge that still holds, for the last time."""
 
+    async def use(self, id: str, until: int) -> bool:
+        """Write down that a challenge which was not kept has served; whether it had not yet."""
+
     async def invited(self, token: bytes) -> Invitation | None:
         """Whom an invitation of this digest is for, while it holds."""
 
@@ -163,6 +167,7 @@ class SignIn:
         clock: Clock,
         entropy: Entropy,
         note: Callable[[str], None],
+        challenges: LoginChallenges,
         login: Login | None = None,
     ) -> None:
         """`note` counts a refusal before identity, by its slug; `login` is the OpenID provider, if there is one."""
@@ -172,6 +177,7 @@ class SignIn:
         self._clock = clock
         self._entropy = entropy
         self._note = note
+        self._challenges = challenges
 
     async def invited(self, token: str) -> Invitation:
         """Whom a one-time link is for. Raises Refused(NOT_FOUND): used, expired, or never given."""
@@ -204,11 +210,15 @@ class SignIn:
 
     async def begin_login(self) -> Ceremony:
         """A challenge for whoever holds a passkey; no name is asked for, so there is none to try."""
-        return await self._begin("login", "")
+        id, challenge = self._challenges.new()
+        return Ceremony(id, self._relying.request(challenge, []))
 
     async def finish_login(self, ceremony: str, response: Mapping[str, Any], address: str) -> Admission:
         """Let in. Raises Refused(INVALID_TOKEN), always in the same words."""
-        passkey, count = await self._proven("login", "", ceremony, response)
+        found = self._challenges.find(ceremony)
+        if found is None:
+            raise self._refused(_NOT_PROVEN)
+        passkey, count = await self._proven(found[0], response, once=(ceremony, found[1]))
         cookie = self._cookie()
         with _Reachable():
             session = await self._sessions.admit(passkey, count, digest(cookie), address)
@@ -230,7 +240,8 @@ class SignIn:
 
     async def finish_step_up(self, session: Session, ceremony: str, response: Mapping[str, Any]) -> None:
         """The person is there, now. Raises Refused(INVALID_TOKEN)."""
-        passkey, count = await self._proven("step_up", session.id, ceremony, response, session.member)
+        challenge = await self._challenge("step_up", session.id, ceremony)
+        passkey, count = await self._proven(challenge, response, session.member)
         with _Reachable():
             held = await self._sessions.step_up(session, passkey, count)
         if not held:
@@ -321,14 +332,18 @@ class SignIn:
             raise self._refused(_NOT_PROVEN) from fault
 
     async def _proven(
-        self, purpose: str, subject: str, ceremony: str, response: Mapping[str, Any], member: str = ""
+        self, challenge: bytes, response: Mapping[str, Any], member: str = "", once: tuple[str, int] | None = None
     ) -> tuple[Passkey, int]:
-        """(the passkey that signed, its new count); it is of `member` when that is given."""
-        challenge = await self._challenge(purpose, subject, ceremony)
+        """(the passkey that signed, its new count); it is of `member` when that is given.
+
+        `once`: a challenge that was not kept, and until when it holds; it has served as soon as a known passkey is named.
+        """
         try:
             said = named(response)
             with _Reachable():
                 passkey = await self._sessions.passkey(said.credential)
+                if passkey is not None and once is not None and not await self._sessions.use(*once):
+                    raise self._refused(_NOT_PROVEN)
             passkey = _of(passkey, member, said.handle)
             return passkey, self._relying.asserted(response, challenge, passkey.public_key, passkey.count)
         except PasskeyFault as fault:

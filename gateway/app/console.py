@@ -5,10 +5,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
+from gateway.administration.login_challenges import LoginChallenges
 from gateway.administration.sign_in import SignIn
 from gateway.app.deployment import Deployment
 from gateway.config import Settings
 from gateway.errors import Misconfigured
+from gateway.keyring import Job
 from gateway.oauth.login import Login, Provider
 from gateway.staff.passkeys import Relying
 from gateway.store.staff.sign_in import StoredSessions
@@ -26,7 +28,10 @@ def sign_in_of(deployment: Deployment, note: Callable[[str], None]) -> tuple[Sig
     login = Login(provider, origin + CALLBACK, deployment.clock) if provider else None
     sessions = StoredSessions(deployment.database, deployment.clock, deployment.entropy)
     relying = Relying(origin, settings.console_name)
-    return SignIn(sessions, relying, deployment.clock, deployment.entropy, note, login), sessions
+    used = deployment.keyring.mac(Job.NONCE)
+    keys = [used, *(key for key in deployment.keyring.macs(Job.NONCE) if key is not used)]
+    challenges = LoginChallenges(keys, deployment.clock, deployment.entropy)
+    return SignIn(sessions, relying, deployment.clock, deployment.entropy, note, challenges, login), sessions
 
 
 def _provider(settings: Settings) -> Provider | None:

@@ -24,6 +24,8 @@ class ByProvider:
 
     async def leave(self, visit: Visit) -> Response[bytes]:
         """To the provider; back to the login when there is none, or it does not answer."""
+        # Nobody has said who asks, and a row is kept for it.
+        await self._components.rate_limiter.count_failure(visit.address)
         try:
             departure = await self._gate.sign_in.begin_external(safe_next(visit.query().get("next", "")))
         except Refused:

@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 from authenticator import Authenticator
 
 from gateway.administration.commands import Act, View
+from gateway.administration.login_challenges import LoginChallenges
 from gateway.administration.requests.partners import ApprovedDigest
 from gateway.administration.requests.staff import NewMember
 from gateway.administration.sign_in import Admission, SignIn
-from gateway.clock import SystemClock, SystemEntropy
+from gateway.clock import Clock, SystemClock, SystemEntropy
 from gateway.errors import Cause, Refused
+from gateway.keyring import Job, MacKey
 from gateway.ledger.check.check import check
 from gateway.policy.decide import Decider
 from gateway.staff.passkeys import Relying
@@ -55,11 +57,13 @@ class Console:
         self._houses: list[StoredSessions] = []
         self.sign_in = self.worker()
 
-    def worker(self) -> SignIn:
-        """One more worker's entrance."""
+    def worker(self, clock: Clock = CLOCK) -> SignIn:
+        """One more worker's entrance, whose challenges go by `clock`."""
         sessions = StoredSessions(self.database, CLOCK, ENTROPY)
         self._houses.append(sessions)
-        return SignIn(sessions, Relying(ORIGIN, "NIK"), CLOCK, ENTROPY, lambda cause: self.counted.update([cause]))
+        challenges = LoginChallenges([MacKey(Job.NONCE, 1, bytes(32))], clock, ENTROPY)
+        relying = Relying(ORIGIN, "NIK")
+        return SignIn(sessions, relying, CLOCK, ENTROPY, lambda cause: self.counted.update([cause]), challenges)
 
     def close(self) -> None:
         """Stop every worker."""

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from authenticator import PRESENT, Authenticator
-from people import ORIGIN, Console, refused, run
+from people import CLOCK, ORIGIN, Console, refused, run
 from sqlalchemy import select, update
 
+from gateway.administration.login_challenges import LIFE
 from gateway.administration.sign_in import csrf_of, digest
 from gateway.clock import DAY, HOUR, SECOND
-from gateway.errors import Cause
+from gateway.errors import Cause, Refused
+from gateway.store.staff.sign_in import MOST_ALIKE
 from gateway.store.staff.tables import ceremonies, invitations, members, sessions
 
 IDLE, WHOLE = 30 * 60 * SECOND, 8 * HOUR  # what a session lasts unused, and at most
@@ -139,18 +141,51 @@ def test_what_is_no_response_is_refused_as_any_other(console: Console, response:
     console.fails(response, ceremony.id)
 
 
-def test_a_challenge_is_for_one_use_one_purpose_and_five_minutes(console: Console) -> None:
-    """Replayed, taken from a step-up, and too late: refused."""
+class Shifted:
+    """The clock of a while ago, or of a while ahead."""
+
+    def __init__(self, by: int) -> None:
+        self._by = by
+
+    def now(self) -> int:
+        """The time, moved."""
+        return CLOCK.now() + self._by
+
+
+def test_a_challenge_is_for_one_use_one_purpose_and_its_time(console: Console) -> None:
+    """Replayed on another worker, taken from a step-up, changed, of another time, or too late: refused."""
     key, admission = console.enrol(console.member())
     ceremony = run(console.sign_in.begin_login())
     response = key.get(ceremony.options)
     run(console.sign_in.finish_login(ceremony.id, response, ""))
-    console.fails(response, ceremony.id)
+    with pytest.raises(Refused):
+        run(console.worker().finish_login(ceremony.id, response, ""))
     other = run(console.sign_in.begin_step_up(admission.session))
     console.fails(key.get(other.options), other.id)
-    late = run(console.sign_in.begin_login())
+    for by in (-LIFE, LIFE):
+        strange = run(console.worker(Shifted(by)).begin_login())
+        console.fails(key.get(strange.options), strange.id)
+    good = run(console.sign_in.begin_login())
+    console.fails(key.get(good.options), good.id[:20] + ("B" if good.id[20] == "A" else "A") + good.id[21:])
+    late = run(console.sign_in.begin_step_up(admission.session))
     change(console, ceremonies, expires=1)
-    console.fails(key.get(late.options), late.id)
+    with pytest.raises(Refused):
+        run(console.sign_in.finish_step_up(admission.session, late.id, key.get(late.options)))
+
+
+def test_strangers_who_begin_keep_nobody_waiting(console: Console) -> None:
+    """No row is kept of a log-in that was begun; of one link only a few ceremonies wait, and others go on."""
+    key, admission = console.enrol(console.member())
+    for _ in range(50):
+        run(console.sign_in.begin_login())
+    with console.database.reading() as connection:
+        assert connection.execute(select(ceremonies.c.id)).all() == []
+    token = console.token(console.member("Ani"))
+    for _ in range(MOST_ALIKE):
+        run(console.sign_in.begin_enrolment(token))
+    assert refused(console.sign_in.begin_enrolment(token)).refusal.cause is Cause.OVERLOADED
+    run(console.sign_in.begin_step_up(admission.session))
+    console.log_in(key)
 
 
 def test_a_copied_authenticator_is_noticed(console: Console) -> None:

@@ -25,7 +25,8 @@ from gateway.store.sealing.history import RecordedChange, write_history
 from gateway.store.staff.members import member_base, member_of, owner, read_member
 from gateway.store.staff.tables import ceremonies, invitations, members, passkeys, sessions
 
-MOST = 20_000  # ceremonies that may wait; they end after five minutes
+MOST = 20_000  # ceremonies of one purpose that may wait; they end after five minutes
+MOST_ALIKE = 10  # of them for one link or session
 _T = TypeVar("_T")
 
 
@@ -53,6 +54,10 @@ class StoredSessions:
     async def take(self, id: str) -> OpenedSession | None:
         """See `Gatehouse.take`."""
         return await self._run(self._take, id)
+
+    async def use(self, id: str, until: int) -> bool:
+        """See `SessionStore.use`."""
+        return await self._run(self._use, id, until)
 
     async def invited(self, token: bytes) -> Invitation | None:
         """See `Gatehouse.invited`."""
@@ -101,8 +106,11 @@ class StoredSessions:
         with self._database.writing() as connection:
             now = self._clock.now()
             connection.execute(delete(ceremonies).where(ceremonies.c.expires <= now))
-            if (connection.execute(select(func.count()).select_from(ceremonies)).scalar() or 0) >= MOST:
-                raise Refused(Cause.OVERLOADED, retry_after=60)
+            same = ceremonies.c.purpose == opened.purpose  # what strangers may begin keeps no member waiting
+            for where, most in ((same, MOST), (same & (ceremonies.c.subject == opened.subject), MOST_ALIKE)):
+                waiting = connection.execute(select(func.count()).select_from(ceremonies).where(where)).scalar() or 0
+                if waiting >= most:
+                    raise Refused(Cause.OVERLOADED, retry_after=60)
             put_many(connection, ceremonies, [(id, opened.purpose, opened.challenge, opened.subject, now + CHALLENGE)])
 
     def _take(self, id: str) -> OpenedSession | None:
@@ -110,6 +118,14 @@ class StoredSessions:
             where = (ceremonies.c.id == id, ceremonies.c.expires > self._clock.now())
             row = connection.execute(delete(ceremonies).where(*where).returning(ceremonies)).one_or_none()
         return OpenedSession(row.purpose, bytes(row.challenge), row.subject) if row else None
+
+    def _use(self, id: str, until: int) -> bool:
+        with self._database.writing() as connection:
+            connection.execute(delete(ceremonies).where(ceremonies.c.expires <= self._clock.now()))
+            if connection.execute(select(ceremonies.c.id).where(ceremonies.c.id == id)).first() is not None:
+                return False
+            put_many(connection, ceremonies, [(id, "used", b"", "", until)])
+            return True
 
     # ------------------------------------------------------------------------------------- what is looked up
 
