@@ -128,7 +128,7 @@ def _admit(caller: Caller, standing: Standing, scope: str) -> str:
 def _view(caller: Caller, standing: Standing, scope: str, make: Callable[[], View]) -> View:
     """What is read, with who reads it. Raises Refused as `_admit`, and whatever `make` raises."""
     person = _admit(caller, standing, scope)
-    return dataclasses.replace(make(), person=person, client_id=caller.client_id, token_id=caller.token_id)
+    return dataclasses.replace(make(), person=person, client_id=caller.client_id, token_id=caller.token_id, scope=scope)
 
 
 def _named(view: View) -> dict[str, Any]:

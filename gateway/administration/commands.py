@@ -33,7 +33,7 @@ class Act:
 class View:
     """Something that a person reads: a name, what its path, query and (for a search) body name.
 
-    Who reads is set by `Administration.read`: the person, the client, and the token (or session) of the call.
+    Who reads is set by `Administration.read`: the person, the client, the token (or session) of the call, and its scope.
     `watched`: for how many seconds the same may be looked at again under the entry of this reading (`watching`).
     """
 
@@ -44,6 +44,7 @@ class View:
     person: str = ""
     client_id: str = ""
     token_id: str = ""
+    scope: str = ""
     watched: int = 0
 
 

@@ -41,6 +41,7 @@ _log = structlog.get_logger("gateway.serve")
 SWITCH = 0.0005  # seconds that a thread may keep the interpreter from those who answer calls
 TRY_AGAIN = 3  # the exit code of a process that could start later
 AGAIN = 1.0  # seconds between two attempts to reach a database that is not there yet
+HSTS = ("strict-transport-security", "max-age=31536000")  # RFC 6797, on every response wherever TLS ends
 FRESHEN = 30  # seconds between two movements of a demonstration's watermarks
 
 
@@ -207,6 +208,7 @@ def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) 
             log_config=None,
             server_header=False,
             proxy_headers=False,
+            headers=[HSTS] if settings.issuer.startswith("https:") else [],
             timeout_keep_alive=75,
             timeout_graceful_shutdown=10,
             backlog=2048,

@@ -115,8 +115,13 @@ def parse(jwk: dict[str, Any]) -> Key:
     return SigningKey(job, version, kid, alg, private, {**public, "kid": kid, "alg": alg, "use": "sig"}, staged)
 
 
+OTHERS = 0o037  # what neither others may do with a key, nor the group beside reading it
+
+
 def load(directory: Path, refused: frozenset[str] = frozenset()) -> Keyring:
     """The keyring of a directory. `refused` are thumbprints that may not serve here (the published example keys).
+
+    Where there are some, files that are open to others are refused too.
 
     Raises Misconfigured with every fault.
     """
@@ -136,6 +141,10 @@ def parse_all(directory: Path, refused: frozenset[str] = frozenset()) -> list[Ke
             if refused and thumbprint(jwk) in refused:
                 faults.append(
                     f"keys: {path} is a published example key and may not serve in production. Make your own: nik-gateway keys new"
+                )
+            elif refused and path.stat().st_mode & OTHERS:
+                faults.append(
+                    f"keys: {path} can be read by every user of the machine, or written by its group: chmod 0600 {path}"
                 )
         except (OSError, ValueError) as fault:
             faults.append(f"keys: {path}: {fault}")

@@ -29,6 +29,7 @@ from gateway.web.http.exchange import encode
 from gateway.web.http.headers import Headers, preferred_language, request_id
 from gateway.web.http.pages import CACHED, docs, docs_html, front, front_html, html, list_html, wants_html
 from gateway.web.http.problems import PROBLEMS, page, page_html, reason_page_html
+from gateway.web.http.shared import Shared
 from gateway.web.openapi.document import text as openapi_text
 
 PUBLIC = frozenset({
@@ -84,7 +85,7 @@ def routes(components: Components) -> list[Any]:  # noqa: C901  a list of small 
     async def usage(scope: Scope, receive: Receive, send: Send) -> None:
         await calls.usage(scope, receive, send)
 
-    receipts = ReceiptCall(components, calls)
+    receipts, readiness = ReceiptCall(components, calls), Shared(components.ready, components.clock)
 
     @asgi("/v1/receipts/{id:str}", copy_scope=False)
     async def receipt(scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,7 +158,7 @@ def routes(components: Components) -> list[Any]:  # noqa: C901  a list of small 
 
     @get("/readyz", summary="Able to seal: database, ledger and keys")
     async def readyz() -> Response[Any]:
-        state = await components.ready()
+        state = await readiness.get()
         return Response(dict(state), status_code=200 if state["ready"] else 503)
 
     @get("/metrics", summary="Prometheus metrics; asks for the token of metrics.token_file")

@@ -169,6 +169,18 @@ def test_example_keys_do_not_serve_in_production() -> None:
     key_files.load(EXAMPLES)
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o620, 0o601])
+def test_a_key_that_others_can_read_does_not_serve(tmp_path: Path, mode: int) -> None:
+    """Nor one that its group can write; to read it may be let the group, and the fault says what to do."""
+    fill(tmp_path)
+    path = next(tmp_path.glob("*.jwk"))
+    path.chmod(0o640)
+    key_files.load(tmp_path, THUMBPRINTS)
+    path.chmod(mode)
+    with pytest.raises(Misconfigured, match=f"chmod 0600 {path}"):
+        key_files.load(tmp_path, THUMBPRINTS)
+
+
 def test_an_example_key_under_another_name_is_found(tmp_path: Path) -> None:
     """Neither another file name, kid, version nor job hides it."""
     fill(tmp_path)

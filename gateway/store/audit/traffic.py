@@ -21,6 +21,7 @@ from gateway.partners.agreement import AgreementState
 from gateway.partners.in_force import governing, state_at
 from gateway.register.reasons import Status
 from gateway.sealing.usage import usage_document
+from gateway.store.audit.assignments import require
 from gateway.store.audit.tables import traffic
 from gateway.store.base.statements import put_many
 from gateway.store.commands.query import ReadContext, instant
@@ -173,9 +174,9 @@ def _stretch(view: View, now: int) -> tuple[str, list[int], int]:
     return name, list(range(first, last + 1, step)), last + step
 
 
-def _sums(connection: Connection, view: tuple[int, int, int, str], *by: ColumnElement[Any]) -> list[Any]:
-    """How many calls there were, summed by these columns; `view` is step, from, until before, and a partner or ""."""
-    step, first, end, partner = view
+def _sums(connection: Connection, view: tuple[int, int, int, tuple[str, ...]], *by: ColumnElement[Any]) -> list[Any]:
+    """How many calls there were, summed by these columns; `view` is step, from, until before, and partners (none: all)."""
+    step, first, end, partners_of = view
     facets, sums = search_facets.c, traffic.c
     query = (
         select(*by, func.sum(sums.entries))
@@ -184,15 +185,16 @@ def _sums(connection: Connection, view: tuple[int, int, int, str], *by: ColumnEl
             sums.step == step, sums.begins >= first, sums.begins < end, facets.kind.in_(_CALLS), facets.partner != STAFF
         )
     )
-    if partner:
-        query = query.where(facets.partner == partner)
+    if partners_of:
+        query = query.where(facets.partner.in_(partners_of))
     return [(*row[:-1], int(row[-1])) for row in connection.execute(query.group_by(*by))]
 
 
-def _document(context: ReadContext, view: View, partner: str) -> dict[str, Any]:
+def _document(context: ReadContext, view: View, only: tuple[str, ...]) -> dict[str, Any]:
+    """Of `only` these partners; none: of all."""
     connection, facets = context.connection, search_facets.c
     name, begins, end = _stretch(view, context.now)
-    stretch = (STEPS[name], begins[0], end, partner)
+    stretch = (STEPS[name], begins[0], end, only)
     points = {at: _Sum() for at in begins}
     for at, kind, outcome, count in _sums(connection, stretch, traffic.c.begins, facets.kind, facets.outcome):
         points[at].add(kind, outcome, count)
@@ -218,7 +220,7 @@ def _document(context: ReadContext, view: View, partner: str) -> dict[str, Any]:
         ],
         "partners": [{"partner": who, **sums[who]} for who in busiest],
         "other_partners": len(sums) - len(busiest),
-        "allowances": _allowances(context, [partner] if partner else busiest),
+        "allowances": _allowances(context, list(only) or busiest),
     }
 
 
@@ -243,11 +245,20 @@ def _counted_until(connection: Connection) -> str | None:
 
 
 def show_traffic(context: ReadContext, view: View) -> Shown:
-    """`GET /v1/traffic`: of the house or one partner, with how long verifications took (of the whole house)."""
+    """`GET /v1/traffic`: of the house or one partner, with how long verifications took (of the whole house).
+
+    Raises Refused(ASSIGNMENT_MISSING) for an auditor whose assignments do not cover it.
+    """
     partner = view.query.get("partner", "")
     if partner:
         partner_entry(context.connection, partner)
-    document = _document(context, view, partner)
+    only: tuple[str, ...] = (partner,) if partner else ()
+    if view.scope == "audit.read":  # an auditor sees what was assigned, and nothing without
+        _, at, end = _stretch(view, context.now)
+        reach = {"since": at[0] * SECOND, "until": min(end * SECOND, context.now)}
+        held = require(context.connection, view.person, context.now, partner=partner, **reach)
+        only = only or held.partners
+    document = _document(context, view, only)
     begins = [parse_rfc3339(point["at"]) // SECOND for point in document["points"]]
     end = parse_rfc3339(document["until"]) // SECOND
     counts = by_step(context.connection, begins, end)
@@ -259,7 +270,7 @@ def show_traffic(context: ReadContext, view: View) -> Shown:
 
 def show_own_traffic(context: ReadContext, view: View) -> Shown:
     """`GET /v1/usage/traffic`: a partner's own."""
-    return Shown(_document(context, view, view.path["partner"]))
+    return Shown(_document(context, view, (view.path["partner"],)))
 
 
 VIEWS: Mapping[str, Callable[[ReadContext, View], Shown]] = {"traffic": show_traffic, "own_traffic": show_own_traffic}

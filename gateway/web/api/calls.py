@@ -78,6 +78,8 @@ class Calls:
         """
         components = self._components
         label = label or path
+        # As it was sent: what is signed, and what a proof names, is that (RFC 9421 §2.2.2); decoded it may be no ASCII.
+        path = scope.get("raw_path", b"").decode("latin-1") or path
         began = components.clock.now()
         headers = parse_headers(scope["headers"])
         language = preferred_language(headers.accept_language)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from litestar import Request, Response, get
@@ -19,6 +20,7 @@ from gateway.web.api.calls import SCOPE, Calls
 from gateway.web.api.components import Components
 from gateway.web.http.exchange import peer
 from gateway.web.http.headers import Headers, address, parse_headers
+from gateway.web.http.shared import Shared
 
 TEXT = b"text/plain; charset=utf-8"
 COVERED_IN = 2  # seconds until the next checkpoint
@@ -30,10 +32,11 @@ _FOREVER = {"cache-control": "public, max-age=31536000, immutable", "access-cont
 def pages(components: Components) -> list[Any]:
     """The public route handlers."""
     log: Publication = components.log
+    newest = Shared(partial(asyncio.to_thread, log.checkpoint), components.clock)
 
     @get("/ledger/checkpoint", summary="The log's signed checkpoint, with cosignatures (C2SP tlog-checkpoint)")
     async def checkpoint() -> Response[str]:
-        note = await asyncio.to_thread(log.checkpoint)
+        note = await newest.get()
         if note is None:
             raise NotFoundException
         return Response(note, media_type="text/plain", headers=_FRESH)

@@ -67,9 +67,12 @@ def test_nobody_searches_without_an_assignment(audit) -> None:
     refused = audit.get("/v1/ledger/entries")
     assert (refused.status_code, slug(refused)) == (403, "assignment-missing")
     assert refused.json().keys() >= RECEIPT - {"id"}
+    assert slug(audit.get("/v1/traffic")) == "assignment-missing"
     own = audit.office.assigned()
     assert audit.get("/v1/ledger/entries").status_code == 200
     assert slug(audit.get("/v1/ledger/entries?partner=small")) == "assignment-missing"
+    assert slug(audit.get("/v1/traffic?partner=small")) == "assignment-missing"
+    assert audit.get("/v1/traffic?step=minute").status_code == 200
     assert slug(audit.get(f"/v1/ledger/entries?since={day(-60)}")) == "assignment-missing"
     assert slug(audit.get("/v1/ledger/findings?partner=small")) == "assignment-missing"
     taken = audit.office.registrar.call("DELETE", f"/v1/assignments/{own}")

@@ -54,6 +54,16 @@ def test_a_receipt_proves_which_question_got_which_answer(gateway: Gateway) -> N
     assert (proven.request, proven.answer) == (True, True)
 
 
+@pytest.mark.parametrize("id", ["%E2%82%AC", "%00", "%2e%2e", "a%20b", "%FF"])
+def test_a_receipt_of_any_name_is_answered(gateway: Gateway, id: str) -> None:
+    """What stands in a URL never breaks the signature of an answer: not found, sealed and signed for the URL as it was sent."""
+    reply = gateway.partner("bpjs").call("GET", f"/v1/receipts/{id}")
+    assert reply.status_code == 404, reply.text
+    contract.problem(reply.json(), "not-found", gateway.issuer)
+    assert "entry" in reply.json()
+    assert "signature" in reply.headers
+
+
 def test_a_refusal_has_its_receipt_too(gateway: Gateway) -> None:
     """A refused question, and a body that was none, are proven by the problem that came."""
     question, problem = asked(gateway, purpose="account_opening")

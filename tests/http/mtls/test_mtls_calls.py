@@ -258,3 +258,9 @@ def test_the_demonstrations_certificates_are_over_its_keys(gateway: TlsGateway) 
             pem = (gateway.directory / row["cert_file"]).read_bytes()
             assert x509.load_pem_x509_certificate(pem).public_key() == key
             assert (gateway.directory / row["cert_file"]).stat().st_mode & 0o077 == 0
+
+
+def test_browsers_are_told_to_come_by_tls_alone(gateway: TlsGateway) -> None:
+    """RFC 6797: on every response of a gateway whose issuer is https, pages and refusals too."""
+    for path in ("/healthz", "/console/login", "/v1/agreement"):
+        assert gateway.http().get(path).headers["strict-transport-security"] == "max-age=31536000"

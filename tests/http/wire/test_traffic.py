@@ -37,9 +37,12 @@ def test_a_call_is_seen_at_once_by_the_house_and_by_its_partner(office) -> None:
 
 
 def test_who_may_see_traffic(office, gateway) -> None:
-    """Registrars, approvers and auditors the house's; a partner its own and no other's."""
-    for who in (office.registrar, office.approver, gateway.partner("auditor")):
+    """Registrars and approvers the house's, an auditor what was assigned; a partner its own and no other's."""
+    for who in (office.registrar, office.approver):
         assert office.get("/v1/traffic?step=hour", by=who).status_code == 200
+    office.assigned()
+    seen = office.get("/v1/traffic?step=hour", by=gateway.partner("auditor")).json()
+    assert {one["partner"] for one in seen["partners"]} <= {"bpjs"}
     bank = gateway.partner("bpjs")
     assert slug(office.get("/v1/traffic", by=bank)) == "insufficient-scope"
     assert slug(office.get("/v1/usage/traffic?partner=small", by=bank)) == "malformed-request"
