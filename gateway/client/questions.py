@@ -16,13 +16,14 @@ from gateway.client.refusals import NotAsked
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NIK_RUN = re.compile(r"\d{16}")
 LANGUAGES = ("id", "en")
-_MEMBERS = ("consent", "channel", "operator", "on_behalf_of", "previous")
+_MEMBERS = ("consent", "channel", "operator", "on_behalf_of", "previous", "referral")
 
 
 class Context(TypedDict, total=False):
     """What a purpose or an agreement may demand besides the claims, and how to ask.
 
-    `consent` is `{"basis": …, "reference": …}`; `previous` the id of an earlier answer for the same NIK. `language`
+    `consent` is `{"basis": …, "reference": …}`; `previous` the id of an earlier answer for the same NIK,
+    `referral` that of an own case that is mended: then the answer is free, once. `language`
     (`id` or `en`) is that of titles and details. The same `idempotency_key` with the same question gives the same
     answer for 24 hours, charged once; without one a fresh key is made, and used again in every retry.
     """
@@ -32,6 +33,7 @@ class Context(TypedDict, total=False):
     operator: str | None
     on_behalf_of: str | None
     previous: str | None
+    referral: str | None
     idempotency_key: str | None
     language: Literal["id", "en"]
 

@@ -23,6 +23,7 @@ from gateway.ledger.log.canonical import digest
 from gateway.ledger.log.entry import Entry, Kind, make_entry, private_bytes
 from gateway.ledger.log.merkle import Frontier
 from gateway.sealing.submission import (
+    REFERRAL,
     Changes,
     Draft,
     Failed,
@@ -155,7 +156,8 @@ class Sealer:
                 return self._repeat(submission, earlier, unit)
             if submission.repeat.key in unit.repeats:
                 return self._refuse_call(submission, Refusal(Cause.IDEMPOTENCY_IN_PROGRESS), unit)
-        if submission.whole and (refusal := self._too_large(submission, unit)) is not None:  # d
+        refusal = self._asked_before(submission, unit) or self._too_large(submission, unit)  # d
+        if refusal is not None:
             return self._refuse_call(submission, refusal, unit)
         if submission.revoke is not None:
             self._revoke(submission.revoke, unit)
@@ -180,10 +182,24 @@ class Sealer:
     @staticmethod
     def _replayed(submission: Submission, unit: _SealState) -> Refusal | None:  # b
         for id, expires, kind in submission.proofs:
+            if kind == REFERRAL:
+                continue  # the repeat of such a question is given its answer again
             if id in unit.used:
                 if kind == "assertion":
                     return Refusal(Cause.INVALID_TOKEN, {"fault": "the assertion's jti was used before"})
                 return Refusal(Cause.INVALID_DPOP_PROOF, {"fault": "the proof's jti was used before"})
+            unit.used.add(id)
+            unit.proofs[id] = expires
+        return None
+
+    @staticmethod
+    def _asked_before(submission: Submission, unit: _SealState) -> Refusal | None:
+        """A question after a case that is mended is answered once."""
+        for id, expires, kind in submission.proofs:
+            if kind != REFERRAL:
+                continue
+            if id in unit.used:
+                return Refusal(Cause.MALFORMED_REQUEST, {"members": ["referral"]})
             unit.used.add(id)
             unit.proofs[id] = expires
         return None
@@ -206,6 +222,8 @@ class Sealer:
     @staticmethod
     def _too_large(submission: Submission, unit: _SealState) -> Refusal | None:
         """Whether a batch that may not be cut is larger than what is left of its allowance."""
+        if not submission.whole:
+            return None
         wanted = Counter(charge for draft in submission.drafts if draft.answer is not None for charge in draft.charges)
         for (account, room), count in wanted.items():
             if count > room.burst:  # no wait would ever make room for it

@@ -81,6 +81,9 @@ class RegisterRows:
     records: Mapping[bytes, tuple[int, bytes]]
     earlier: Mapping[str, tuple[bytes, bytes | None]]
     watermarks: Mapping[str, Watermark]
+    cases: Mapping[str, tuple[str, bytes]] = field(
+        default_factory=dict
+    )  # mended ones: id → partner, tag of the resident
     touched: Mapping[bytes, int] = field(
         default_factory=dict
     )  # index → since when a missing batch touches its resident
@@ -92,8 +95,8 @@ class CorridorReads(Protocol):
     async def standing(self, client_id: str) -> Standing | None:
         """The client, or None when there is none. Raises StoreUnavailable."""
 
-    async def find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> RegisterRows:
-        """Records by index, earlier entries by id, and the watermarks. Raises StoreUnavailable."""
+    async def find(self, indexes: Sequence[bytes], earlier: Sequence[str], cases: Sequence[str] = ()) -> RegisterRows:
+        """Records by index, earlier entries and mended cases by id, and the watermarks. Raises StoreUnavailable."""
 
 
 class Directory:

@@ -20,6 +20,9 @@ from gateway.keyring import SealKey
 from gateway.ledger.log.entry import Entry
 from gateway.ledger.log.merkle import Frontier
 
+REFERRAL = "referral"
+"""The kind of a proof id that stands for the one question after a case that is mended."""
+
 
 class Attempt(Struct, frozen=True):
     """What a wrong guess would cost.

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from gateway.clock import Clock, Entropy, uuid7
+from gateway.clock import DAY, Clock, Entropy, uuid7
 from gateway.errors import Cause, Refusal, Refused
 from gateway.ledger.log.entry import Kind, request_digest
 from gateway.nik import Nik
@@ -24,7 +25,7 @@ from gateway.policy.decide import Decider
 from gateway.sealing.attempt import attempt, standing_of
 from gateway.sealing.queue import Sealing
 from gateway.sealing.standing import CorridorReads, Directory, RegisterRows, Standing
-from gateway.sealing.submission import Draft, Outcome, Repeat, Sealed, Submission
+from gateway.sealing.submission import REFERRAL, Draft, Outcome, Repeat, Sealed, Submission
 from gateway.verification.batching import RequestBatcher
 from gateway.verification.judge import Decided, Judge
 from gateway.verification.permission import Permission, members, origin, permission
@@ -32,6 +33,7 @@ from gateway.verification.request import Question
 
 DecisionKey = tuple[Any, ...]
 """What two questions of one batch have in common when they are decided alike: who asks, what for, and what is sent."""
+_FOR_EVER = 3660 * DAY
 CHUNK = 50  # questions compared before others get a turn
 
 
@@ -182,7 +184,8 @@ class Corridor:
         if not asked:
             return [each for each in outcomes if isinstance(each, Draft)]
         earlier = [each.question.previous for each in asked if each.question.previous is not UNSET]
-        found = await self._reading.find([ix for each in asked for ix in each.indexes], earlier)  # 5
+        cases = [each.question.referral for each in asked if each.question.referral is not UNSET]
+        found = await self._reading.find([ix for each in asked for ix in each.indexes], earlier, cases)  # 5
         drafts: list[Draft] = []
         known: dict[tuple[Any, ...], Draft] = {}
         for count, each in enumerate(outcomes, 1):
@@ -194,7 +197,7 @@ class Corridor:
     def _judged(self, asked: Decided, found: RegisterRows, now: int, known: dict[tuple[Any, ...], Draft]) -> Draft:
         """The draft of an answer; one question asked several times in a batch is compared once."""
         question = asked.question
-        key = (id(asked.permission), asked.nik.digits, question.previous, *question.claims.items())
+        key = (id(asked.permission), asked.nik.digits, question.previous, question.referral, *question.claims.items())
         like = known.get(key)
         if like is not None:
             return self._judge.again(asked, like)
@@ -214,7 +217,10 @@ class Corridor:
             standing.epochs,
             caller.expires,
             ends,
-            tuple((proof.id, proof.expires, proof.kind) for proof in caller.proofs),
+            (
+                *((proof.id, proof.expires, proof.kind) for proof in caller.proofs),
+                *_once(outcomes, drafts, self._clock.now()),
+            ),
             drafts,
             batch=call.batch and not refused,
             whole=call.whole and not refused,
@@ -242,6 +248,13 @@ class Corridor:
             refusal=refusal,
             ref=ref,
         )
+
+
+def _once(outcomes: Sequence[Decided | Draft], drafts: Sequence[Draft], now: int) -> Iterator[tuple[bytes, int, str]]:
+    """What lets a question after a case that is mended be answered once, and never again."""
+    for each, draft in zip(outcomes, drafts, strict=True):
+        if isinstance(each, Decided) and each.question.referral is not UNSET and draft.refusal is None:
+            yield sha256(f"referral\0{each.question.referral}".encode()).digest()[:16], now + _FOR_EVER, REFERRAL
 
 
 def _context(question: Question) -> Mapping[str, str]:

@@ -107,6 +107,9 @@ class Judge:
             outcome = reason or status.value
             state = self._state(permission, record, status, reason)
         private = {**decided.private, "subject": tag, "outcome": outcome, "state": state}
+        if question.referral is not UNSET and not self._mended(decided, found):
+            wrong = Refusal(Cause.MALFORMED_REQUEST, {"members": ["referral"]})
+            return self._draft(decided, private, None, None, wrong)
         changed: bool | None = None
         if question.previous is not UNSET:
             earlier = self._earlier(found.earlier.get(str(question.previous)), decided, tag)
@@ -120,7 +123,16 @@ class Judge:
         cost = visible_cost(answer, terms, question.claims)
         guess = self._attempt(canonical(question.claims))[:8] if cost else b""
         tagged = self._attempt(f"{permission.holder}\0{digits}".encode())[:INDEX]
-        return self._draft(decided, private, answer, Attempt(tagged, terms.attempts, cost, guess), None)
+        draft = self._draft(decided, private, answer, Attempt(tagged, terms.attempts, cost, guess), None)
+        # After a case that is mended: once, unbilled, and outside the attempt budget.
+        return draft if question.referral is UNSET else replace(draft, charges=(), attempt=None)
+
+    def _mended(self, decided: Decided, found: RegisterRows) -> bool:
+        """Whether the question names a case of its own partner, about this very resident, that is mended."""
+        partner, tag = found.cases.get(str(decided.question.referral), ("", b""))
+        return partner == decided.permission.agreement.partner and tag in {
+            key.mac(decided.nik.digits.encode())[:INDEX] for key in self._keyring.macs(Job.LEDGER_TAG)
+        }
 
     @staticmethod
     def again(decided: Decided, like: Draft) -> Draft:

@@ -44,7 +44,7 @@ def _form(row: Claim) -> Callable[[str], object] | None:
 
 
 _forms = {name: form for name, row in CLAIMS.items() if (form := _form(row)) is not None}
-_context = ("channel", "operator", "on_behalf_of", "previous")
+_context = ("channel", "operator", "on_behalf_of", "previous", "referral")
 _known = frozenset(CLAIMS) | FORBIDDEN
 
 
@@ -67,6 +67,7 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     on_behalf_of: str | UnsetType = UNSET
     previous: str | UnsetType = UNSET
     newborn: bool | UnsetType = UNSET
+    referral: str | UnsetType = UNSET
 
 
 class Item(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -109,7 +109,7 @@ class Bench:
         principals = {name: self.partners[name] for name in named if name in self.partners}
         return Standing(Client(client_id, client_id, "private_key_jwt", {}, frozenset()), own, {}, principals)
 
-    async def find(self, ixs: Sequence[bytes], ids: Sequence[str]) -> RegisterRows:
+    async def find(self, ixs: Sequence[bytes], ids: Sequence[str], cases: Sequence[str] = ()) -> RegisterRows:  # noqa: ARG002  the port's
         """The reading's port."""
         records = {ix: self._records[ix] for ix in ixs if ix in self._records}
         earlier = {id: self.earlier[id] for id in ids if id in self.earlier}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +47,14 @@ def _keys(unit: UnitOfWork) -> Keyring:
     if unit.audit_tools is None:
         raise Refused(Cause.REGISTER_UNAVAILABLE, retry_after=1)
     return unit.audit_tools.keyring
+
+
+def read_mended(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
+    """Id → (partner, tag of the resident) of those cases that are mended."""
+    columns = referrals.c
+    where = (columns.id.in_(sorted(set(ids))), columns.state == CaseState.MENDED.value)
+    rows = connection.execute(select(columns.id, columns.partner, columns.tag).where(*where))
+    return {row.id: (row.partner, bytes(row.tag)) for row in rows}
 
 
 def record_of(connection: Connection, keyring: Keyring, nik: Nik) -> Record | None:

@@ -16,6 +16,7 @@ from gateway.store.base.engine import Database
 from gateway.store.base.statements import Lookup
 from gateway.store.ledger.tables import ledger_entries
 from gateway.store.partners.standings import PartnersOf
+from gateway.store.referrals.cases import read_mended
 from gateway.store.register.residents import RegisterOf
 from gateway.store.sealing.tables import accounts
 
@@ -53,14 +54,14 @@ class ThreadedReading:
         with self._database.reading() as connection:
             return self._partners.certificates(connection)
 
-    async def find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> RegisterRows:
+    async def find(self, indexes: Sequence[bytes], earlier: Sequence[str], cases: Sequence[str] = ()) -> RegisterRows:
         """See `Reading.find`."""
         if self._embedded:
             # A look-up in the embedded database takes microseconds; handing it to a thread and back takes longer.
-            return self._find(indexes, earlier)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._find, indexes, earlier)
+            return self._find(indexes, earlier, cases)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._find, indexes, earlier, cases)
 
-    def _find(self, indexes: Sequence[bytes], earlier: Sequence[str]) -> RegisterRows:
+    def _find(self, indexes: Sequence[bytes], earlier: Sequence[str], cases: Sequence[str]) -> RegisterRows:
         with self._database.reading() as connection:
             now = self._clock.now()
             read_at, marks = self._watermarks
@@ -71,6 +72,7 @@ class ThreadedReading:
                 self._register.find(connection, indexes),
                 self._entries(connection, earlier) if earlier else {},
                 marks,
+                read_mended(connection, cases) if cases else {},
                 self._register.touched(connection, indexes),
             )
 

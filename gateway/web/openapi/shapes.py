@@ -41,6 +41,7 @@ _MEANING: Mapping[str, str] = {
     "channel": "Where the resident is served.",
     "operator": "Who serves, by a name that is no person's data.",
     "on_behalf_of": "The institution that an intermediary asks for (POJK 8/2023 art 22(2)b).",
+    "referral": "Id of a case of yours that is mended: the question is answered once unbilled, outside the attempt budget.",
     "previous": "Id of an earlier answer of yours about this NIK: the answer then tells whether anything has changed.",
     "newborn": "A newborn without a NIK: answered with `nik-not-yet-issued`, unbilled.",
     "ref": "Your own name for this item.",

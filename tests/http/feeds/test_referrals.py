@@ -135,3 +135,30 @@ def test_an_officer_opens_refers_on_and_lists(gateway) -> None:
     assert (moved["state"], moved["due_at"], moved["cause"]) == ("received", case["due_at"], "not_found")
     act(second, case["id"], "check")
     assert act(second, case["id"], "mend").json()["state"] == "mended"
+
+
+def test_a_mended_case_is_asked_about_once_for_free(office: RegencyOffice) -> None:
+    """With the mended case a question is unbilled and costs no attempt, once; another NIK, partner or a second time: refused."""
+    someone, other = office.newborn(), office.newborn()
+    office.born(someone, recorded=False)
+    office.born(other)
+    bank, tax = office.gateway.partner("bank"), office.gateway.partner("tax")
+    case = refer(office, someone, ask(office, someone, "bank"), "bank").json()["id"]
+    basic = {name: someone["claims"][name] for name in ("name", "birth_date")}
+    body = {"nik": someone["nik"], "purpose": "account_opening", "claims": basic, "referral": case}
+
+    def refused(reply: Any) -> bool:
+        return slug(reply) == "malformed-request" and reply.json()["members"] == ["referral"]
+
+    assert refused(bank.verify(body))  # not mended yet
+    office.send([change(someone["nik"], "biometric_recorded")])
+    spent = bank.spent()
+    assert refused(bank.verify(body | {"nik": other["nik"]}))
+    assert refused(tax.verify(body | {"purpose": "taxpayer_registration"}))
+    key = {"Idempotency-Key": f'"{case}"'}
+    replies = [bank.verify(body, headers=key) for _ in range(2)]
+    assert [(each.json()["usable"], each.json()["billed"]) for each in replies] == [(True, False)] * 2
+    assert replies[0].content == replies[1].content
+    assert bank.spent() == spent
+    assert refused(bank.verify(body))
+    assert bank.verify({name: value for name, value in body.items() if name != "referral"}).json()["billed"] is True
