@@ -20,7 +20,7 @@ ARGS ?=
 # A user-wide `user = true` breaks every virtual environment, and a user-wide constraint can only contradict a lock.
 pip = PIP_USER=0 PIP_CONSTRAINT= $(1)/bin/python -m pip --disable-pip-version-check --no-input install -qq
 LOCKED := --require-hashes --only-binary=:all: -r
-PROJECT := --no-deps --no-build-isolation -e .
+PROJECT := --no-deps --no-build-isolation -e client -e .
 CHECKS := lint types layers security suite console
 
 # Prints the first Python that is new enough and can make a virtual environment, or says what to do.
@@ -53,19 +53,19 @@ venv-bench: .venv-bench/.bench
 .venv/bin/python .venv-bench/bin/python:
 	@$(find_python); venv=$(firstword $(subst /, ,$@)); echo "making $$venv with $$("$$found" --version)"; "$$found" -m venv --clear $$venv
 
-.venv/.runtime: requirements.txt pyproject.toml | .venv/bin/python
+.venv/.runtime: requirements.txt pyproject.toml client/pyproject.toml | .venv/bin/python
 	@echo "installing requirements.txt"
 	@$(call pip,.venv) $(LOCKED) requirements.txt
 	@$(call pip,.venv) $(PROJECT)
 	@touch $@
 
-.venv/.test: requirements-test.txt pyproject.toml | .venv/bin/python
+.venv/.test: requirements-test.txt pyproject.toml client/pyproject.toml | .venv/bin/python
 	@echo "installing requirements-test.txt"
 	@$(call pip,.venv) $(LOCKED) requirements-test.txt
 	@$(call pip,.venv) $(PROJECT)
 	@touch .venv/.runtime $@
 
-.venv-bench/.bench: requirements-bench.txt pyproject.toml | .venv-bench/bin/python
+.venv-bench/.bench: requirements-bench.txt pyproject.toml client/pyproject.toml | .venv-bench/bin/python
 	@echo "installing requirements-bench.txt"
 	@$(call pip,.venv-bench) $(LOCKED) requirements-bench.txt
 	@$(call pip,.venv-bench) $(PROJECT)
@@ -98,11 +98,11 @@ test: debian venv-test ## every check: lint, types, layers, security, and the te
 lint: venv-test ## style and layout (ruff)
 	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .
 types: venv-test ## types (mypy --strict)
-	@.venv/bin/mypy --strict gateway
+	@.venv/bin/mypy --strict gateway client/nik_gateway_client
 layers: venv-test ## which room may import which (import-linter)
 	@.venv/bin/lint-imports --no-cache
 security: venv-test ## known bad habits (bandit)
-	@.venv/bin/bandit -q -c pyproject.toml -r gateway
+	@.venv/bin/bandit -q -c pyproject.toml -r gateway client
 suite: venv-test ## the tests alone (ARGS="tests/ledger -x")
 	@.venv/bin/python -m pytest -n 3 --dist worksteal -q $(or $(ARGS),--ignore=tests/console)
 # Apart: what drives a browser leaves an event loop running in its process, beside which no other test can start one.
@@ -154,7 +154,7 @@ openapi: venv ## write openapi/openapi.json from the code
 	@.venv/bin/nik-gateway openapi openapi/openapi.json
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/uv pip compile --quiet --no-config --universal \
-  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links $(UPGRADE)
+  --python-version 3.11 --generate-hashes --no-emit-package nik-gateway-client --no-emit-index-url --no-emit-find-links $(UPGRADE)
 
 .PHONY: lock
 lock: ## pin everything anew within what is pinned (UPGRADE=--upgrade moves every pin)

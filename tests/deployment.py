@@ -28,14 +28,14 @@ import servers
 from admitting import any_log
 
 from gateway.cli.demonstration import Demonstration
-from gateway.client.keys import PrivateKey
-from gateway.client.proofs import ASSERTION_TYPE, client_assertion, dpop_proof
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.config import read
 from gateway.keyring.keys import b64u, b64u_decode
 from gateway.ledger.check.check import Report, check
 from gateway.store.base.engine import Database
 from gateway.store.ledger.entries import LedgerOf
+from nik_gateway_client.keys import PrivateKey
+from nik_gateway_client.proofs import ASSERTION_TYPE, client_assertion, dpop_proof
 
 SINGLE = "/v1/verifications"
 HOUSE = Path(__file__).parents[1]

@@ -21,8 +21,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from gateway.client import GatewayClient, Refusal
 from gateway.web.openapi import document as openapi
+from nik_gateway_client import GatewayClient, Refusal
 
 HOUSE = Path(__file__).parent.parent
 README = (HOUSE / "README.md").read_text("utf-8")

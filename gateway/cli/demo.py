@@ -20,8 +20,8 @@ from gateway.app import configure_logging
 from gateway.cli.demonstration import Demonstration
 from gateway.cli.output import progress
 from gateway.cli.serve import begin, freshener
-from gateway.client import Answer, GatewayClient, NoAnswer, Profile
 from gateway.config import read
+from nik_gateway_client import Answer, GatewayClient, NoAnswer, Profile
 
 # As it was started: from an environment that nobody activated the bare name is not found.
 _PROGRAM = shlex.quote(sys.argv[0]) if Path(sys.argv[0]).name == "nik-gateway" else "nik-gateway"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from gateway.client.examination import CHECKS, Examination, Finding
-from gateway.clock import SystemClock
+from nik_gateway_client.clock import LocalClock
+from nik_gateway_client.examination import CHECKS, Examination, Finding
 
 FAULT = 1
 NOT_RUN = 2
@@ -28,7 +28,7 @@ def doctor(ctx: click.Context, /, *, profile: Path, as_json: bool) -> None:
     if not profile.is_file():
         click.secho(f"{profile}: no such file", err=True, fg="red")
         ctx.exit(NOT_RUN)
-    examination = Examination(profile, SystemClock())
+    examination = Examination(profile, LocalClock())
     for finding in examination.run():
         if not as_json:
             _say(finding)

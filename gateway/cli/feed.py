@@ -14,9 +14,9 @@ from gateway.cli.feed_extracts import ExtractDifference, compare_extracts
 from gateway.cli.feed_sender import CentreClock, Sender, persist
 from gateway.cli.feed_spool import Spool
 from gateway.cli.output import FOUND_FAULT, json_option, say, stop
-from gateway.client import GatewayClient, Profile
 from gateway.clock import SystemClock, jakarta_date
 from gateway.errors import Misconfigured
+from nik_gateway_client import GatewayClient, Profile
 
 profile_option = click.option(
     "--profile",

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 
 from gateway.cli.feed_spool import Spool
-from gateway.client import GatewayClient, NoAnswer, Profile, Refusal
 from gateway.clock import SECOND, Clock, rfc3339_seconds
 from gateway.errors import Cause, Misconfigured, StoreUnavailable
+from nik_gateway_client import GatewayClient, NoAnswer, Profile, Refusal
 
 LONGEST_PAUSE = 60.0  # seconds between two tries
 

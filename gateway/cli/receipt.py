@@ -10,7 +10,7 @@ from typing import Any
 import rich_click as click
 
 from gateway.cli.output import COULD_NOT_RUN, FOUND_FAULT, give, json_option, say, stop
-from gateway.client import GatewayClient, NoAnswer, ProfileFault, ReceiptFault, check_receipt
+from nik_gateway_client import GatewayClient, NoAnswer, ProfileFault, ReceiptFault, check_receipt
 
 _file = click.Path(path_type=Path, exists=True, dir_okay=False)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import rich_click as click
 
-from gateway.client import Answer, GatewayClient, NoAnswer, NotAsked, ProfileFault, Refusal, TokenRefused
-from gateway.client.questions import Context
-from gateway.client.words import describe
+from nik_gateway_client import Answer, GatewayClient, NoAnswer, NotAsked, ProfileFault, Refusal, TokenRefused
+from nik_gateway_client.questions import Context
+from nik_gateway_client.words import describe
 
 REFUSED = 1
 NOT_ASKED = 2

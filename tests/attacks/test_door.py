@@ -16,7 +16,7 @@ import pytest
 import servers
 from deployment import SINGLE, Deployment, Line, Partner, Reply, deployed
 
-from gateway.client.keys import PrivateKey
+from nik_gateway_client.keys import PrivateKey
 
 FAILURES, CALLS = 30, 40
 

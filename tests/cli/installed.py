@@ -19,11 +19,11 @@ from typing import Any
 import servers
 from deployment import _FORKING, HOUSE, PATIENCE
 
-BUILT = ("gateway", "policies", "pyproject.toml", "README.md")
+BUILT = ("client", "gateway", "policies", "pyproject.toml", "README.md")
 
 
-def _wheel(directory: Path) -> Path:
-    """A wheel of the repository, built apart from it."""
+def _wheels(directory: Path) -> list[Path]:
+    """The wheels of the repository, the client's among them, built apart from it."""
     source = directory / "source"
     source.mkdir()
     unwanted = shutil.ignore_patterns("__pycache__")
@@ -32,10 +32,18 @@ def _wheel(directory: Path) -> Path:
             shutil.copytree(HOUSE / name, source / name, symlinks=True, ignore=unwanted)
         else:
             shutil.copy(HOUSE / name, source / name)
-    words = ["wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(directory), str(source)]
+    words = [
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(directory),
+        str(source / "client"),
+        str(source),
+    ]
     _pip(words)
-    (wheel,) = directory.glob("*.whl")
-    return wheel
+    return sorted(directory.glob("*.whl"))
 
 
 def _pip(words: list[str]) -> None:
@@ -79,7 +87,7 @@ class Installed:
         self.environment = directory / "venv"
         subprocess.run([_interpreter(directory), "-m", "venv", "--without-pip", str(self.environment)], check=True)
         python = self.environment / "bin" / "python"
-        _pip(["--python", str(python), "install", "-q", "--no-deps", "--no-index", str(_wheel(directory))])
+        _pip(["--python", str(python), "install", "-q", "--no-deps", "--no-index", *map(str, _wheels(directory))])
         (own,) = self.environment.glob("lib/*/site-packages")
         # What the project needs is taken from the tests' environment, whose own copy of the project a .pth does not name.
         needed = [Path(each) for each in site.getsitepackages()]

@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts n
 from gateway_peer import Peer
 from new_keys import make_key
 
-from gateway.client import Patience
 from gateway.clock import SECOND, SystemClock
+from nik_gateway_client import Patience
 
 HASTY = Patience(attempts=4, first=0.005, longest=0.02, longest_asked=1.0)
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from gateway_peer import ANSWER, ENTRY, ID, NONCE, Reply, problem, unb64
 
-from gateway.client import (
+from gateway.ledger.log import canonical as house_canonical
+from nik_gateway_client import (
     Answer,
     AsyncGatewayClient,
     CredentialRefused,
@@ -35,7 +36,6 @@ from gateway.client import (
     answer_digest,
     request_digest,
 )
-from gateway.ledger.log import canonical as house_canonical
 
 NIK = "7402154505909001"
 CLAIMS = {"name": "SITI AMINAH", "birth_date": "1990-05-05"}

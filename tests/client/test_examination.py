@@ -19,8 +19,8 @@ from gateway_peer import ANSWER, Reply, problem
 
 from gateway.cli.doctor import doctor
 from gateway.cli.verify import verify
-from gateway.client.examination import CHECKS
-from gateway.client.verdicts import of_agreement
+from nik_gateway_client.examination import CHECKS
+from nik_gateway_client.verdicts import of_agreement
 
 NIK = "7402154505909001"
 

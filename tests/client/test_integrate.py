@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.client import refusals
 from gateway.errors import Cause
+from nik_gateway_client import refusals
 
 GUIDE = Path(__file__).parents[2] / "docs" / "integrate.md"
 NEVER_FOR_VERIFICATIONS = {"same-person", "assignment-missing", "not-found", "method-not-allowed", "conflict"} | {

@@ -16,11 +16,11 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey, import_key
 from new_keys import make_key
 
-from gateway.client import ProfileFault
-from gateway.client.keys import PrivateKey
-from gateway.client.proofs import client_assertion, dpop_proof
-from gateway.client.receipts import canonical
 from gateway.clock import SystemClock, SystemEntropy
+from nik_gateway_client import ProfileFault
+from nik_gateway_client.keys import PrivateKey
+from nik_gateway_client.proofs import client_assertion, dpop_proof
+from nik_gateway_client.receipts import canonical
 
 ISSUER = "https://gateway.example"
 

@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_peer import Reply, problem
 
-from gateway.client import Answer, CredentialRefused, Distrusted, GatewayClient, Patience, ProfileFault, Unreachable
-from gateway.client.answer_keys import read_keys, resource_metadata_url
-from gateway.client.signature import signed
-from gateway.client.steps import Reply as Got
-from gateway.client.steps import Send
 from gateway.clock import HOUR, SECOND
+from nik_gateway_client import Answer, CredentialRefused, Distrusted, GatewayClient, Patience, ProfileFault, Unreachable
+from nik_gateway_client.answer_keys import read_keys, resource_metadata_url
+from nik_gateway_client.signature import signed
+from nik_gateway_client.steps import Reply as Got
+from nik_gateway_client.steps import Send
 
 ONCE = Patience(attempts=1)
 AGAIN, KEPT = 10 * SECOND, HOUR  # how soon keys are fetched again for a new kid, and how long they serve

@@ -24,9 +24,9 @@ from authenticator import Authenticator
 from partner import Partner
 
 from gateway.cli.verify import verify
-from gateway.client import GatewayClient, Refusal
 from gateway.console.pages.engineer import balance, gauges
 from gateway.staff.roles import Role
+from nik_gateway_client import GatewayClient, Refusal
 
 NIK = re.compile(r"\d{16}")
 

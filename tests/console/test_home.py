@@ -9,11 +9,11 @@ import pytest
 
 from gateway.administration.requests.partners import NewPartner
 from gateway.administration.requests.staff import NewMember
-from gateway.client import GatewayClient, Refusal
 from gateway.clock import HOUR, JAKARTA
 from gateway.console.frame.words import WORDS
 from gateway.console.pages.home import greeting, todo
 from gateway.staff.roles import Role
+from nik_gateway_client import GatewayClient, Refusal
 
 NONE = {"open": 0, "near": 0, "overdue": 0, "next": None}
 

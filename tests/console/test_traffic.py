@@ -24,7 +24,6 @@ from gateway.administration.requests.staff import NewMember
 from gateway.administration.watching import WATCHED
 from gateway.app import build
 from gateway.cli.demonstration import Demonstration
-from gateway.client import GatewayClient, Refusal
 from gateway.clock import SECOND, SystemEntropy
 from gateway.config import read
 from gateway.policy.decide import Decider
@@ -33,6 +32,7 @@ from gateway.staff.roles import Role
 from gateway.store.administration.performing import do
 from gateway.store.base.engine import Database
 from gateway.store.ledger.entries import LedgerOf
+from nik_gateway_client import GatewayClient, Refusal
 
 SEERS = [Role.REGISTRAR, Role.APPROVER, Role.AUDITOR]
 

@@ -21,8 +21,8 @@ from desk import fields
 from partner import ProofKey
 
 from gateway.cli.verify import verify
-from gateway.client import GatewayClient, Refusal
 from gateway.staff.roles import Role
+from nik_gateway_client import GatewayClient, Refusal
 
 PURPOSE = "account_opening"
 UUID = r"[0-9a-f-]{36}"

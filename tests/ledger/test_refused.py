@@ -11,12 +11,12 @@ from typing import Any
 from forged import databases, written
 from logs import HOUSE, checker
 
-from gateway.client import ReceiptFault, check_receipt
 from gateway.errors import LedgerFault
 from gateway.ledger.check.check import sweep
 from gateway.ledger.log.note import NoteFault, VerifierKey
 from gateway.ledger.log.regrown import Head
 from gateway.ledger.publication.checkpoint import verify
+from nik_gateway_client import ReceiptFault, check_receipt
 
 CHECKER = checker()
 TOLD = json.loads((HOUSE / "checker" / "refused.json").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Does our own client get through to a real gateway? `gateway.client`, its commands, and the guide's examples."""
+"""Does our own client get through to a real gateway? `nik_gateway_client`, its commands, and the guide's examples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from served import HOUSE, Gateway
 
 from gateway.cli.doctor import doctor
 from gateway.cli.verify import verify
-from gateway.client import (
+from nik_gateway_client import (
     Answer,
     AsyncGatewayClient,
     CredentialRefused,

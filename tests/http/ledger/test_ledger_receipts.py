@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from served import Gateway
 
 from gateway.cli.receipt import receipt as receipt_command
-from gateway.client import AsyncGatewayClient, GatewayClient, ReceiptFault, Refusal, check_receipt
 from gateway.clock import SystemEntropy, uuid7
+from nik_gateway_client import AsyncGatewayClient, GatewayClient, ReceiptFault, Refusal, check_receipt
 
 PATIENCE = 15
 

@@ -25,8 +25,8 @@ from partner import native
 from tls_served import Caller, TlsGateway
 
 from gateway.cli.doctor import doctor
-from gateway.client import GatewayClient
 from gateway.oauth.mtls import certificate as certificate_of
+from nik_gateway_client import GatewayClient
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # authlib would rather have httpx2

@@ -20,7 +20,7 @@ from contract import refused
 from served import HOUSE, PATIENCE, free_port
 from tls_served import Caller, TlsGateway
 
-from gateway.client import GatewayClient
+from nik_gateway_client import GatewayClient
 
 LISTED, UNLISTED = "127.0.0.2", "127.0.0.1"
 CLIENTS = {"bpjs": "", "small": "small", "bank": "bank", "tax": "tax", "mixed": "bank"}

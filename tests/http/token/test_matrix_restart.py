@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import pytest
 from deployment import Deployment, Line, Partner, Reply, command
 
-from gateway.client.proofs import ASSERTION_TYPE, client_assertion
 from gateway.clock import SystemClock, SystemEntropy
+from nik_gateway_client.proofs import ASSERTION_TYPE, client_assertion
 
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 

@@ -21,7 +21,8 @@ from http_message_signatures.resolvers import MappingKeyResolver
 from meddler import Asked, Meddler, Told
 from served import Gateway
 
-from gateway.client import (
+from gateway.clock import SECOND, SystemClock
+from nik_gateway_client import (
     Answer,
     AsyncGatewayClient,
     Distrusted,
@@ -32,7 +33,6 @@ from gateway.client import (
     Profile,
     Unavailable,
 )
-from gateway.clock import SECOND, SystemClock
 
 ONCE = Patience(attempts=1)
 COVERED = ['"@status"', '"content-digest"', '"@method";req', '"@target-uri";req']

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.client.refusals import Distrusted
+from nik_gateway_client.refusals import Distrusted
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HASH = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes in base64url

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from gateway.clock import SECOND
+from nik_gateway_client.clock import SECOND
 
 _ITEM = re.compile(r'"([^"\\]*)"((?:;[a-z*][a-z0-9_.*-]*(?:=(?:"[^"\\]*"|:[A-Za-z0-9+/=]*:|[^,;"]+))?)*)')
 _NUMBER = re.compile(r";([a-z]+)=(\d+)(?=;|$)")

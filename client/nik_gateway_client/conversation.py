@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
-from gateway.client.answers import Answer, answer_of, check_receipt
-from gateway.client.contents import parsed
-from gateway.client.limits import Limit, limits_of, retry_after_of
-from gateway.client.profile import Profile
-from gateway.client.questions import BatchContext, Context, Question, batch, posting, reading, verification
-from gateway.client.refusals import Distrusted, NoAnswer, Refusal, Unreachable, refusal_of
-from gateway.client.steps import Pause, Reply, Send, T, Talk
-from gateway.client.tokens import Metadata, Purse, Token
-from gateway.client.trust import TEXT, Trust, Verified
-from gateway.clock import Clock, Entropy, uuid7
-from gateway.errors import Cause
+from nik_gateway_client.answers import Answer, answer_of, check_receipt
+from nik_gateway_client.causes import ProblemSlug
+from nik_gateway_client.clock import LocalClock, LocalEntropy, uuid7
+from nik_gateway_client.contents import parsed
+from nik_gateway_client.limits import Limit, limits_of, retry_after_of
+from nik_gateway_client.profile import Profile
+from nik_gateway_client.questions import BatchContext, Context, Question, batch, posting, reading, verification
+from nik_gateway_client.refusals import Distrusted, NoAnswer, Refusal, Unreachable, refusal_of
+from nik_gateway_client.steps import Pause, Reply, Send, T, Talk
+from nik_gateway_client.tokens import Metadata, Purse, Token
+from nik_gateway_client.trust import TEXT, Trust, Verified
 
 _UNAUTHORISED = 401
 _ERROR = re.compile(r'\berror="([a-z_]+)"')
@@ -43,7 +43,7 @@ class Patience:
 class Conversation:
     """Everything that a partner can ask, as talks. Raises ProfileFault when a key cannot be used."""
 
-    def __init__(self, profile: Profile, clock: Clock, entropy: Entropy, patience: Patience) -> None:
+    def __init__(self, profile: Profile, clock: LocalClock, entropy: LocalEntropy, patience: Patience) -> None:
         self.limits: tuple[Limit, ...] = ()
         self._purse = Purse(profile, clock, entropy)
         self._trust = Trust(profile, clock)
@@ -93,7 +93,7 @@ class Conversation:
             except Refusal as refusal:
                 after = refusal.retry_after
                 last = attempt == self._patience.attempts or after is None or after > self._patience.longest_asked
-                if refusal.slug != Cause.NOT_FOUND or last or after is None:
+                if refusal.slug != ProblemSlug.NOT_FOUND or last or after is None:
                     raise
             yield Pause(after)  # no checkpoint covers the entry yet
         raise AssertionError  # the last attempt has returned or raised

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal, TypedDict
 
-from gateway.client.receipts import canonical
-from gateway.client.refusals import NotAsked
+from nik_gateway_client.receipts import canonical
+from nik_gateway_client.refusals import NotAsked
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NIK_RUN = re.compile(r"\d{16}")

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from joserfc.util import urlsafe_b64decode
 
-from gateway.client.contents import check_digest, parsed
-from gateway.client.profile import Profile, url_faults
-from gateway.client.refusals import Distrusted, NoAnswer
-from gateway.client.steps import Alone, Reply, Send, Talk
-from gateway.clock import HOUR, SECOND, Clock
+from nik_gateway_client.clock import HOUR, SECOND, LocalClock
+from nik_gateway_client.contents import check_digest, parsed
+from nik_gateway_client.profile import Profile, url_faults
+from nik_gateway_client.refusals import Distrusted, NoAnswer
+from nik_gateway_client.steps import Alone, Reply, Send, Talk
 
 KEPT = HOUR
 AGAIN = 10 * SECOND  # between two fetches for kids that nobody knew
@@ -22,7 +22,7 @@ _OK = 200
 class AnswerKeys:
     """The public keys of one gateway by `kid`."""
 
-    def __init__(self, profile: Profile, clock: Clock) -> None:
+    def __init__(self, profile: Profile, clock: LocalClock) -> None:
         self._profile = profile
         self._clock = clock
         self._keys: Mapping[str, Ed25519PublicKey] = {}

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
-from gateway.client.contents import check_digest, parsed
-from gateway.client.keys import PrivateKey
-from gateway.client.limits import retry_after_of
-from gateway.client.profile import PRIVATE_KEY_JWT, Profile, url_faults
-from gateway.client.proofs import ASSERTION_TYPE, client_assertion, dpop_proof
-from gateway.client.refusals import Distrusted, refusal_of, token_refused, without_nik
-from gateway.client.steps import Alone, Reply, Send, Talk
-from gateway.clock import SECOND, Clock, Entropy
+from nik_gateway_client.clock import SECOND, LocalClock, LocalEntropy
+from nik_gateway_client.contents import check_digest, parsed
+from nik_gateway_client.keys import PrivateKey
+from nik_gateway_client.limits import retry_after_of
+from nik_gateway_client.profile import PRIVATE_KEY_JWT, Profile, url_faults
+from nik_gateway_client.proofs import ASSERTION_TYPE, client_assertion, dpop_proof
+from nik_gateway_client.refusals import Distrusted, refusal_of, token_refused, without_nik
+from nik_gateway_client.steps import Alone, Reply, Send, Talk
 
 RENEW_EARLY = 20 * SECOND
 _DEFAULT_SECONDS = 60
@@ -53,7 +53,7 @@ class Token:
 class Purse:
     """Everything that a conversation remembers: metadata, the token, and the last DPoP nonce of each origin."""
 
-    def __init__(self, profile: Profile, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, profile: Profile, clock: LocalClock, entropy: LocalEntropy) -> None:
         """Loads the keys that the profile names. Raises ProfileFault."""
         self.profile = profile
         self.clock = clock

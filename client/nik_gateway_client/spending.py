@@ -12,8 +12,8 @@ from typing import Any
 
 from cryptography import x509
 
-from gateway.client.verdicts import EXPIRY_WARNS, Verdict, mappings
-from gateway.clock import DAY, HOUR, SECOND, jakarta_date, parse_rfc3339
+from nik_gateway_client.clock import DAY, HOUR, SECOND, jakarta_date, parse_rfc3339
+from nik_gateway_client.verdicts import EXPIRY_WARNS, Verdict, mappings
 
 SCARCE = 10  # per cent left of a day or a month, from which on it is told
 FEW_ANSWERS = 1_000  # that the balance still pays for

@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 import httpx
 from cryptography import x509
 
-from gateway.errors import Misconfigured
-
 _REQUIRED = ("base_url", "issuer", "client_id", "auth_method")
 _OPTIONAL = (
     "key_file",
@@ -31,8 +29,12 @@ PRIVATE_KEY_JWT = "private_key_jwt"
 TLS_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")
 
 
-class ProfileFault(Misconfigured):
+class ProfileFault(Exception):
     """A profile or its key cannot be used; `faults` lists everything that is wrong and what to do about each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)

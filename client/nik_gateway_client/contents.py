@@ -9,8 +9,8 @@ import re
 from base64 import b64decode
 from typing import Any
 
-from gateway.client.refusals import Distrusted
-from gateway.client.steps import Reply
+from nik_gateway_client.refusals import Distrusted
+from nik_gateway_client.steps import Reply
 
 _DIGEST = re.compile(r"(?:^|,)[ \t]*(sha-256|sha-512)=:([A-Za-z0-9+/=]*):[ \t]*(?=,|$|;)")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.client.answers import Answer
+from nik_gateway_client.answers import Answer
 
 _WORDS = {
     "usable": ("DAPAT DIGUNAKAN", "USABLE"),

@@ -16,15 +16,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from gateway.client.answers import Answer
-from gateway.client.conversation import Conversation, Patience, lost
-from gateway.client.limits import Limit
-from gateway.client.profile import Profile, is_loopback
-from gateway.client.questions import BatchContext, Context
-from gateway.client.refusals import NoAnswer, Refusal
-from gateway.client.steps import Alone, Pause, Reply, Send, Talk
-from gateway.client.tokens import Metadata, Token
-from gateway.clock import Clock, Entropy, SystemClock, SystemEntropy
+from nik_gateway_client.answers import Answer
+from nik_gateway_client.clock import LocalClock, LocalEntropy
+from nik_gateway_client.conversation import Conversation, Patience, lost
+from nik_gateway_client.limits import Limit
+from nik_gateway_client.profile import Profile, is_loopback
+from nik_gateway_client.questions import BatchContext, Context
+from nik_gateway_client.refusals import NoAnswer, Refusal
+from nik_gateway_client.steps import Alone, Pause, Reply, Send, Talk
+from nik_gateway_client.tokens import Metadata, Token
 
 T = TypeVar("T")
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -37,15 +37,15 @@ class _Client:
         self,
         profile: Profile | Path | str,
         *,
-        clock: Clock | None = None,
-        entropy: Entropy | None = None,
+        clock: LocalClock | None = None,
+        entropy: LocalEntropy | None = None,
         patience: Patience | None = None,
         timeout: float = 10.0,
     ) -> None:
         """`profile` is one that was loaded, or the path of a `profile.toml`. Raises ProfileFault."""
         self.profile = profile if isinstance(profile, Profile) else Profile.load(profile)
         self._says = Conversation(
-            self.profile, clock or SystemClock(), entropy or SystemEntropy(), patience or Patience()
+            self.profile, clock or LocalClock(), entropy or LocalEntropy(), patience or Patience()
         )
         self._options: dict[str, Any] = {
             "verify": self.profile.tls(),

@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 from joserfc.jws import JWSRegistry
 
-from gateway.client.profile import ProfileFault
+from nik_gateway_client.profile import ProfileFault
 
 ALGORITHMS = ("ES256", "PS256", "EdDSA", "Ed25519")
 RSA_BITS = 2048

@@ -13,20 +13,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.client.answer_keys import AnswerKeys
-from gateway.client.contents import check_digest, parsed
-from gateway.client.profile import Profile
-from gateway.client.refusals import Distrusted
-from gateway.client.signature import FRESH, Signed, signed
-from gateway.client.steps import Reply, Send, Talk
-from gateway.clock import SECOND, Clock
-from gateway.errors import Cause
+from nik_gateway_client.answer_keys import AnswerKeys
+from nik_gateway_client.causes import ProblemSlug
+from nik_gateway_client.clock import SECOND, LocalClock
+from nik_gateway_client.contents import check_digest, parsed
+from nik_gateway_client.profile import Profile
+from nik_gateway_client.refusals import Distrusted
+from nik_gateway_client.signature import FRESH, Signed, signed
+from nik_gateway_client.steps import Reply, Send, Talk
 
 TEXT = "text/plain"
 _SUCCESS = range(200, 300)
 BEFORE_IDENTITY = frozenset({
-    Cause.INVALID_TOKEN, Cause.INVALID_DPOP_PROOF, Cause.USE_DPOP_NONCE, Cause.RATE_EXCEEDED, Cause.OVERLOADED,
-    Cause.REGISTER_UNAVAILABLE, Cause.METHOD_NOT_ALLOWED, Cause.NOT_FOUND,
+    ProblemSlug.INVALID_TOKEN, ProblemSlug.INVALID_DPOP_PROOF, ProblemSlug.USE_DPOP_NONCE, ProblemSlug.RATE_EXCEEDED,
+    ProblemSlug.OVERLOADED,
+    ProblemSlug.REGISTER_UNAVAILABLE, ProblemSlug.METHOD_NOT_ALLOWED, ProblemSlug.NOT_FOUND,
 })  # fmt: skip
 """What a gateway says before it knows who asks, and so without a signature: none of it says anything of a resident."""
 
@@ -49,7 +50,7 @@ class Verified:
 class Trust:
     """What one client believes of one gateway: its keys, and which signatures it has met."""
 
-    def __init__(self, profile: Profile, clock: Clock) -> None:
+    def __init__(self, profile: Profile, clock: LocalClock) -> None:
         self._expected = profile.signed_answers
         self._keys = AnswerKeys(profile, clock)
         self._clock = clock

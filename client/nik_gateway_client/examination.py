@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from gateway.client.clients import GatewayClient
-from gateway.client.conversation import Patience
-from gateway.client.keys import ALGORITHMS, PrivateKey
-from gateway.client.profile import PRIVATE_KEY_JWT, Profile, ProfileFault, is_loopback, subject_of
-from gateway.client.refusals import Distrusted, NikNotYetIssued, NoAnswer, Refusal, TokenRefused
-from gateway.client.spending import of_certificate, of_duties, of_failures, of_usage
-from gateway.client.tokens import Metadata
-from gateway.client.verdicts import complaint, of_agreement, of_refusal, usable_purposes
-from gateway.clock import SECOND, Clock
+from nik_gateway_client.clients import GatewayClient
+from nik_gateway_client.clock import SECOND, LocalClock
+from nik_gateway_client.conversation import Patience
+from nik_gateway_client.keys import ALGORITHMS, PrivateKey
+from nik_gateway_client.profile import PRIVATE_KEY_JWT, Profile, ProfileFault, is_loopback, subject_of
+from nik_gateway_client.refusals import Distrusted, NikNotYetIssued, NoAnswer, Refusal, TokenRefused
+from nik_gateway_client.spending import of_certificate, of_duties, of_failures, of_usage
+from nik_gateway_client.tokens import Metadata
+from nik_gateway_client.verdicts import complaint, of_agreement, of_refusal, usable_purposes
 
 State = Literal["ok", "warn", "fail", "skipped"]
 CHECKS = {
@@ -65,7 +65,7 @@ class Examination:
     """One examination of one profile against its gateway. `findings` fills up while `run` is iterated."""
 
     path: Path
-    clock: Clock
+    clock: LocalClock
     timeout: float = 5.0
     findings: dict[str, Finding] = field(default_factory=dict)
 

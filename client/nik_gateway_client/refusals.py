@@ -9,12 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from gateway.errors import Cause, GatewayError
+from nik_gateway_client.causes import ProblemSlug
 
 _NIK_LIKE = re.compile(r"(?:\d[ .-]?){15}\d")
 
 
-class NoAnswer(GatewayError):
+class NoAnswer(Exception):
     """Nothing was learnt about the resident. `usable` is False; `retryable` tells whether asking again can help.
 
     `billed` is False, or None where it cannot be known: then ask again with `idempotency_key`, which is never charged
@@ -108,41 +108,41 @@ _KINDS: dict[str, type[Refusal]] = {
     cause.value: kind
     for kind, causes in {
         InvalidQuestion: (
-            Cause.MALFORMED_REQUEST,
-            Cause.DIGEST_MISMATCH,
-            Cause.NIK_FORMAT,
-            Cause.PREVIOUS_UNKNOWN,
-            Cause.BATCH_TOO_LARGE,
-            Cause.BODY_TOO_LARGE,
-            Cause.UNSUPPORTED_MEDIA_TYPE,
-            Cause.SEQUENCE_CONFLICT,
+            ProblemSlug.MALFORMED_REQUEST,
+            ProblemSlug.DIGEST_MISMATCH,
+            ProblemSlug.NIK_FORMAT,
+            ProblemSlug.PREVIOUS_UNKNOWN,
+            ProblemSlug.BATCH_TOO_LARGE,
+            ProblemSlug.BODY_TOO_LARGE,
+            ProblemSlug.UNSUPPORTED_MEDIA_TYPE,
+            ProblemSlug.SEQUENCE_CONFLICT,
         ),
-        NikNotYetIssued: (Cause.NIK_NOT_YET_ISSUED,),
+        NikNotYetIssued: (ProblemSlug.NIK_NOT_YET_ISSUED,),
         CredentialRefused: (
-            Cause.INVALID_TOKEN,
-            Cause.INVALID_DPOP_PROOF,
-            Cause.USE_DPOP_NONCE,
-            Cause.INSUFFICIENT_SCOPE,
-            Cause.ADDRESS_NOT_ALLOWED,
-            Cause.NOT_OWN_REGION,
+            ProblemSlug.INVALID_TOKEN,
+            ProblemSlug.INVALID_DPOP_PROOF,
+            ProblemSlug.USE_DPOP_NONCE,
+            ProblemSlug.INSUFFICIENT_SCOPE,
+            ProblemSlug.ADDRESS_NOT_ALLOWED,
+            ProblemSlug.NOT_OWN_REGION,
         ),
         NotAgreed: (
-            Cause.PURPOSE_NOT_AGREED,
-            Cause.CLAIM_NOT_AGREED,
-            Cause.CLAIMS_MISSING,
-            Cause.CONSENT_MISSING,
-            Cause.CONTEXT_MISSING,
-            Cause.AGREEMENT_NOT_IN_FORCE,
-            Cause.REFUSED_BY_POLICY,
+            ProblemSlug.PURPOSE_NOT_AGREED,
+            ProblemSlug.CLAIM_NOT_AGREED,
+            ProblemSlug.CLAIMS_MISSING,
+            ProblemSlug.CONSENT_MISSING,
+            ProblemSlug.CONTEXT_MISSING,
+            ProblemSlug.AGREEMENT_NOT_IN_FORCE,
+            ProblemSlug.REFUSED_BY_POLICY,
         ),
         LimitReached: (
-            Cause.ALLOWANCE_EXHAUSTED,
-            Cause.RATE_EXCEEDED,
-            Cause.ATTEMPTS_EXHAUSTED,
-            Cause.BALANCE_EXHAUSTED,
+            ProblemSlug.ALLOWANCE_EXHAUSTED,
+            ProblemSlug.RATE_EXCEEDED,
+            ProblemSlug.ATTEMPTS_EXHAUSTED,
+            ProblemSlug.BALANCE_EXHAUSTED,
         ),
-        IdempotencyClash: (Cause.IDEMPOTENCY_CONFLICT, Cause.IDEMPOTENCY_IN_PROGRESS),
-        Unavailable: (Cause.REGISTER_UNAVAILABLE, Cause.LEDGER_UNAVAILABLE, Cause.OVERLOADED),
+        IdempotencyClash: (ProblemSlug.IDEMPOTENCY_CONFLICT, ProblemSlug.IDEMPOTENCY_IN_PROGRESS),
+        Unavailable: (ProblemSlug.REGISTER_UNAVAILABLE, ProblemSlug.LEDGER_UNAVAILABLE, ProblemSlug.OVERLOADED),
     }.items()
     for cause in causes
 }

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal, TypeAlias
 
-from gateway.client.refusals import Refusal, TokenRefused
-from gateway.clock import DAY, parse_rfc3339
+from nik_gateway_client.clock import DAY, parse_rfc3339
+from nik_gateway_client.refusals import Refusal, TokenRefused
 
 Verdict: TypeAlias = tuple[str, Literal["ok", "warn", "fail", "skipped"], str, str]
 EXPIRY_WARNS = 30 * DAY

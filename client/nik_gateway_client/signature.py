@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from gateway.client.contents import decoded
-from gateway.client.refusals import Distrusted
-from gateway.client.steps import Reply, Send
+from nik_gateway_client.contents import decoded
+from nik_gateway_client.refusals import Distrusted
+from nik_gateway_client.steps import Reply, Send
 
 TAG = "fapi-2-response"
 FRESH = 60  # seconds, either way

@@ -1,12 +1,12 @@
 """What does a partner's engineer import? The two clients, what they answer and what they raise (docs/integrate.md)."""
 
-from gateway.client.answers import Answer
-from gateway.client.clients import AsyncGatewayClient, GatewayClient
-from gateway.client.conversation import Patience
-from gateway.client.limits import Limit
-from gateway.client.profile import Profile, ProfileFault
-from gateway.client.receipts import Proven, ReceiptFault, answer_digest, check_receipt, request_digest
-from gateway.client.refusals import (
+from nik_gateway_client.answers import Answer
+from nik_gateway_client.clients import AsyncGatewayClient, GatewayClient
+from nik_gateway_client.conversation import Patience
+from nik_gateway_client.limits import Limit
+from nik_gateway_client.profile import Profile, ProfileFault
+from nik_gateway_client.receipts import Proven, ReceiptFault, answer_digest, check_receipt, request_digest
+from nik_gateway_client.refusals import (
     CredentialRefused,
     Distrusted,
     IdempotencyClash,

@@ -16,8 +16,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from gateway.client.keys import b64url
-from gateway.errors import GatewayError
+from nik_gateway_client.keys import b64url
 
 _MEMBERS = {
     "actor",
@@ -70,7 +69,7 @@ def _ordered(value: object) -> object:
     return value
 
 
-class ReceiptFault(GatewayError, ValueError):
+class ReceiptFault(ValueError):
     """The receipt does not prove what it is held against; the text says why."""
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hashlib import sha256
 from urllib.parse import urlsplit, urlunsplit
 
-from gateway.client.keys import PrivateKey, b64url
-from gateway.clock import SECOND, Entropy
+from nik_gateway_client.clock import SECOND, LocalEntropy
+from nik_gateway_client.keys import PrivateKey, b64url
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_SECONDS = 60
 
 
-def client_assertion(key: PrivateKey, client_id: str, issuer: str, now: int, entropy: Entropy) -> str:
+def client_assertion(key: PrivateKey, client_id: str, issuer: str, now: int, entropy: LocalEntropy) -> str:
     """A JWT that authenticates the client for one token request.
 
     Its audience is the issuer as a string, alone (FAPI 2.0 §5.3.2.1); it lives `ASSERTION_SECONDS` and has an id of its
@@ -33,7 +33,7 @@ def client_assertion(key: PrivateKey, client_id: str, issuer: str, now: int, ent
 
 
 def dpop_proof(  # noqa: PLR0913  the members of a proof
-    key: PrivateKey, method: str, url: str, now: int, entropy: Entropy, *, token: str = "", nonce: str = ""
+    key: PrivateKey, method: str, url: str, now: int, entropy: LocalEntropy, *, token: str = "", nonce: str = ""
 ) -> str:
     """A DPoP proof for one request: `ath` when a token goes with it, `nonce` when the server asked for one."""
     claims: dict[str, object] = {
