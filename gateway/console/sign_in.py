@@ -21,6 +21,7 @@ from gateway.console.provider import ByProvider
 from gateway.console.screen import Screen
 from gateway.errors import Cause, Refused
 from gateway.staff.roles import CONSOLE
+from gateway.strict import require_all_once
 from gateway.verification.request import malformed
 from gateway.web.api.components import Components
 from gateway.web.http.exchange import encode, read_body
@@ -175,11 +176,12 @@ async def _said(visit: Visit) -> Said:
         raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=[_JSON])
     length = headers.get("content-length", "")
     try:
-        return msgspec.json.decode(
-            await read_body(visit.request.receive, int(length) if length.isdigit() else -1), type=Said
-        )
+        raw = await read_body(visit.request.receive, int(length) if length.isdigit() else -1)
+        said = msgspec.json.decode(raw, type=Said)
+        require_all_once(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
         raise malformed(fault) from fault
+    return said
 
 
 def _json(document: Mapping[str, Any], cookies: tuple[Cookie, ...] = ()) -> Response[bytes]:

@@ -14,6 +14,7 @@ from gateway.errors import Cause, Refused
 from gateway.keyring import SigningKey
 from gateway.keyring.keys import b64u
 from gateway.oauth.jose import JoseFault, Jws, PublicKey, parse_key, take_apart
+from gateway.strict import require_all_once
 
 LIFETIME = 300  # seconds
 DETAILS_TYPE = "nik_verification"
@@ -138,6 +139,7 @@ class AccessTokens:
                 raise Refused(Cause.INVALID_TOKEN, fault="signed by an unknown key")
             jws.verify(key)
             claims = _decode(jws.payload)
+            require_all_once(jws.payload)
         except (JoseFault, msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
             raise Refused(Cause.INVALID_TOKEN, fault="not an access token of this gateway") from fault
         if claims.iss != self._issuer or claims.aud != self.resource:

@@ -14,6 +14,7 @@ from gateway.keyring.keys import b64u_decode
 from gateway.oauth.client import Client
 from gateway.oauth.dpop import Proof, proof_id
 from gateway.oauth.jose import JoseFault, Jws, PublicKey, take_apart
+from gateway.strict import MemberTwice, require_once
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 AHEAD = 60 * SECOND
@@ -67,9 +68,13 @@ def parse(assertion: str, issuer: str, now: int) -> tuple[Jws, AssertionClaims]:
         faults.append(str(fault))
     try:
         payload = b64u_decode(assertion.split(".")[1]) if jws is None else jws.payload
-        faults += _faults(_decode_any(payload), issuer, now)
+        told = _decode_any(payload)
+        require_once(payload, told)
+        faults += _faults(told, issuer, now)
         if not faults and jws is not None:
             return jws, _decode(jws.payload)
+    except MemberTwice:
+        faults.append("the assertion's payload names a member twice")
     except (msgspec.MsgspecError, ValueError, IndexError, RecursionError):
         faults = faults or ["the assertion's payload is no JSON object"]
     raise AssertionFault("; ".join(faults))

@@ -16,6 +16,7 @@ from gateway.errors import Cause, Refused
 from gateway.keyring.keys import MacKey, b64u, b64u_decode
 from gateway.oauth.client import ProofId
 from gateway.oauth.jose import JoseFault, PublicKey, parse_key, take_apart
+from gateway.strict import require_all_once
 
 SKEW = 60 * SECOND
 NONCE_LIFE = 300  # seconds
@@ -107,6 +108,7 @@ class ProofChecker:
             key = self._keys.get(segment) or self._parse_key(jws.header, segment)
             jws.verify(key)
             claims = _decode(jws.payload)
+            require_all_once(jws.payload)
         except JoseFault as fault:
             raise _refuse(str(fault)) from fault
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:

@@ -22,6 +22,7 @@ from gateway.keyring.keys import b64u
 from gateway.oauth.access_token import DETAILS_TYPE, AccessToken, Confirmation, Details, TokenClaims, access_token
 from gateway.oauth.client import Client
 from gateway.oauth.jose import JoseFault, Jws, PublicKey, parse_key
+from gateway.strict import require_all_once, require_once
 
 SCOPES = frozenset({"nik.verify"})
 """What such tokens may be good for: whoever administers, audits or sends feeds is known to this house itself."""
@@ -109,6 +110,7 @@ class ExternalTokens:
             raise Refused(Cause.INVALID_TOKEN, fault="signed by a key that its issuer does not publish")
         _verify_with_any(jws, keys)
         claims = _decode(jws.payload)
+        require_all_once(jws.payload)
         self._check(claims, now // SECOND)
         client = self._clients.get(claims.client_id)
         if client is None:
@@ -213,10 +215,12 @@ class ExternalTokens:
             if status != _OK or len(body) > _LARGEST:
                 msg = f"{url}: status {status}, {len(body)} bytes"
                 raise IssuerUnreachable(msg)
-            return _decode_object(body)
+            document = _decode_object(body)
+            require_once(body, document)
         except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, UnicodeError, ValueError) as fault:
             msg = f"{url}: {type(fault).__name__}"
             raise IssuerUnreachable(msg) from fault
+        return document
 
 
 def metadata_url(issuer: str) -> str:

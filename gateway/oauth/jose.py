@@ -18,6 +18,7 @@ from joserfc.jwk import JWKRegistry
 
 from gateway.errors import GatewayError
 from gateway.keyring.keys import b64u_decode
+from gateway.strict import require_once
 
 ALGORITHMS = ("ES256", "PS256", "EdDSA", "Ed25519")
 RSA_BITS = 2048
@@ -118,7 +119,9 @@ _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 def parse_header(segment: str) -> Mapping[str, Any]:
     """The JOSE header of its base64url segment. Raises JoseFault; `crit`, `jku`, `x5u` are refused (FAPI 2.0 §5.4.2)."""
     try:
-        header = _decode_object(b64u_decode(segment))
+        octets = b64u_decode(segment)
+        header = _decode_object(octets)
+        require_once(octets, header)
     except (ValueError, msgspec.MsgspecError, RecursionError) as fault:
         msg = "not a JWS: the header is not base64url JSON"
         raise JoseFault(msg) from fault

@@ -21,6 +21,7 @@ from joserfc.jwk import KeySet
 
 from gateway.clock import SECOND, Clock
 from gateway.errors import GatewayError
+from gateway.strict import require_once
 
 ALGORITHMS = ["ES256", "PS256", "RS256", "EdDSA", "Ed25519"]
 REFRESH = 300 * SECOND  # how old metadata and keys may grow until they are fetched again
@@ -185,6 +186,7 @@ class Login:
                     _require(len(body) <= _LARGEST, f"{url}: too much")
                 _require(reply.status_code == _OK, f"{url}: status {reply.status_code}")
             document: Mapping[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
+            require_once(body, document)
         except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, UnicodeError) as fault:
             msg = f"{url}: {type(fault).__name__}"
             raise LoginFault(msg) from fault

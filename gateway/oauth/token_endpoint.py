@@ -30,6 +30,7 @@ from gateway.oauth.access_token import DETAILS_TYPE, LIFETIME, AccessTokens, Con
 from gateway.oauth.client import INTROSPECT, Client, ProofId
 from gateway.oauth.dpop import ProofChecker
 from gateway.oauth.mtls import Authorities, Certificate, CertificateFault
+from gateway.strict import require_all_once
 
 PATH = "/oauth2/token"
 AUTH_METHODS = ["private_key_jwt", *mtls.METHODS]
@@ -340,6 +341,7 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
             return []
         try:
             details = _details.decode(text)
+            require_all_once(text.encode())
         except msgspec.MsgspecError as fault:
             raise InvalidAuthorizationDetailsError(description="a JSON array of known objects is needed") from fault
         if not details or any(detail.type != DETAILS_TYPE for detail in details):

@@ -19,6 +19,7 @@ from gateway.nik import Nik
 from gateway.register.claims import REQUIRED, LineFault, check_claims, parse_day, refuse_member
 from gateway.register.reasons import REASONS
 from gateway.register.record import Condition, Record
+from gateway.strict import MemberTwice, require_once
 
 __all__ = ["LONGEST_LINE", "CsvLines", "LineFault", "as_line", "parse_ndjson"]
 
@@ -32,7 +33,7 @@ _UNMARRIED = "BELUM KAWIN"
 _RANK = {slug: rank for rank, slug in enumerate(REASONS)}  # the first is the one that is told
 
 
-class _Condition(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _Condition(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     reason: str
     since: str | None = None
     successor: str | None = None
@@ -224,20 +225,7 @@ def _claim_without_text(line: bytes) -> str:
 
 
 def _refuse_twice(line: bytes, read: _Line) -> None:
-    # The decoder keeps the last of two members of one name. Every text has two quotes, so their number tells whether
-    # more members came than were kept; only where that cannot be told cheaply is the line read a second time.
-    if read.conditions is UNSET and b"\\" not in line:
-        texts = 3 + 2 * len(read.claims) + (read.biometric is not UNSET)
-        for value in (read.status, read.reason, read.since, read.successor):
-            if value is not UNSET:
-                texts += 1 if value is None else 2
-        if line.count(b'"') == 2 * texts:
-            return
-    json.loads(line, object_pairs_hook=_once)
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise LineFault("names a member twice")
-    return members
+    try:
+        require_once(line, read)
+    except MemberTwice:
+        raise LineFault("names a member twice") from None

@@ -14,7 +14,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from gateway.claims import CLAIMS, Claim
 from gateway.errors import Cause, Refusal, Refused
-from gateway.partners.purposes import FORBIDDEN
+from gateway.partners.purposes import FORBIDDEN, LEGAL_BASES
+from gateway.strict import require_once
 
 TEXT = 200
 MOST = 1000  # items in a batch
@@ -123,6 +124,7 @@ def parse_question(body: bytes) -> Question:
     """The question in a body. Raises Refused(MALFORMED_REQUEST) naming the members that are wrong."""
     try:
         question = _decode_question(body)
+        require_once(body, question)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
         raise malformed(fault) from fault
     _check(question, question.purpose)
@@ -133,6 +135,7 @@ def parse_batch(body: bytes) -> Batch:
     """The frame of a batch; raises Refused (MALFORMED_REQUEST, BATCH_TOO_LARGE)."""
     try:
         batch = _decode_batch(body)
+        require_once(body, batch, "items")
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
         raise malformed(fault) from fault
     if not batch.items:
@@ -151,6 +154,7 @@ def parse_item(raw: msgspec.Raw, batch: Batch) -> tuple[str | None, Question | R
     ref = _ref(raw)
     try:
         item = _decode_item(raw)
+        require_once(raw, item)
         if item.ref is not UNSET:
             _identify("ref", item.ref)
         question = Question(
@@ -198,7 +202,7 @@ def _check(question: Question, purpose: str) -> None:
         wrong.append("purpose")
     consent = question.consent
     if consent is not UNSET:
-        if not _free(consent.basis):
+        if consent.basis not in LEGAL_BASES:
             wrong.append("consent.basis")
         if consent.reference is not UNSET and not _free(consent.reference):
             wrong.append("consent.reference")
@@ -206,8 +210,8 @@ def _check(question: Question, purpose: str) -> None:
         text = getattr(question, name)
         if text is not UNSET and not _free(text):
             wrong.append(name)
-    if question.nik is None and question.newborn is not True:
-        wrong.append("nik")
+    if (question.nik is None) is not (question.newborn is True):  # who has a NIK is asked about by it
+        wrong.append("nik" if question.nik is None else "newborn")
     if wrong:
         raise Refused(Cause.MALFORMED_REQUEST, members=sorted(set(wrong)))
     if question.nik is None:

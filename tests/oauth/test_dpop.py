@@ -296,3 +296,11 @@ def test_a_key_that_was_seen_is_not_trusted_more(checker: ProofChecker) -> None:
     stranger = Holder("EC", "other")
     forged = compact(b"{}", b"{}", stranger.key, "ES256").split(".")[2]
     assert refused(checker, f"{head}.{payload}.{forged}") == "the signature does not verify"
+
+
+@pytest.mark.parametrize("more", ['"htm":"GET",', '"jti":"another",', '"h\\u0074m":"GET",', '"x":{"a":1,"a":2},'])
+def test_a_payload_names_no_member_twice(checker: ProofChecker, more: str) -> None:
+    """The last of two would count here and perhaps the first elsewhere (RFC 7519 §4)."""
+    header, payload = (b64u_decode(part) for part in EC.proof().split(".")[:2])
+    check(checker, compact(header, payload, EC.key, EC.alg))
+    refused(checker, compact(header, b"{" + more.encode() + payload[1:], EC.key, EC.alg))

@@ -232,3 +232,13 @@ def test_no_jwk_is_an_error_of_the_gateway(jwk: dict[str, Any]) -> None:
     for good in ({}, EC.public, RSA.public, OKP.public):
         with suppress(JoseFault):
             parse_key({**good, **jwk})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"alg":"ES256","alg":"PS256"}', '{"alg":"none","alg":"ES256"}', '{"alg":"ES256","jwk":{"kty":"EC","kty":"EC"}}'],
+)
+def test_a_header_names_no_member_twice(text: str) -> None:
+    """Whichever of the two another reader would take (RFC 7515 §4)."""
+    with pytest.raises(JoseFault):
+        take_apart(f"{b64u(text.encode())}.{b64u(b'{}')}.{b64u(bytes(64))}")

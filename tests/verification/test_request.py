@@ -55,7 +55,7 @@ def changed(**parts: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "body", [GOOD, WHOLE, changed(claims={}), changed(newborn=True), changed(consent={"basis": "contract"})]
+    "body", [GOOD, WHOLE, changed(claims={}), changed(newborn=False), changed(consent={"basis": "contract"})]
 )
 def test_a_question_is_what_was_sent(body: dict[str, Any]) -> None:
     """Its canonical bytes are those of the body, so that a receipt commits to what was asked."""
@@ -270,3 +270,58 @@ def test_any_item_is_a_question_or_a_refusal(body: Any) -> None:
     ref, found = item(body)
     assert isinstance(found, Question | Refusal)
     assert ref is None or identifier("ref", ref) == ref
+
+
+TWICE = {
+    "a member": (b'"purpose":', b'"purpose": "credit_application", "purpose":'),
+    "a claim": (b'"name":', b'"name": "BUDI", "name":'),
+    "a name in another spelling": (b'"nik":', b'"n\\u0069k": "7402154505909002", "nik":'),
+    "in the consent": (b'"basis":', b'"basis": "contract", "basis":'),
+    "beside an escaped quote": (b'"name": "SITI', b'"name": "\\u0022\\u0022", "name": "SITI'),
+    "the same again": (b'"channel":', b'"channel": "branch", "channel":'),
+}
+
+
+@pytest.mark.parametrize("found", TWICE.values(), ids=TWICE)
+def test_a_member_that_stands_twice_is_refused(found: tuple[bytes, bytes]) -> None:
+    """In a question, and in an item of a batch, where it spoils that item alone."""
+    body = json.dumps(WHOLE).encode()
+    assert found[0] in body
+    assert members(body.replace(*found)) == ["body"]
+    item = json.dumps({name: value for name, value in WHOLE.items() if name != "purpose"}).encode()
+    if found[0] in item:
+        batch = parse_batch(b'{"purpose": "account_opening", "items": [' + item + b", " + item.replace(*found) + b"]}")
+        first, second = (parse_item(raw, batch)[1] for raw in batch.items)
+        assert isinstance(first, Question)
+        assert isinstance(second, Refusal)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b'"purpose": "credit_application",', b'"items": [],',
+        b'"consent": {"basis": "contract", "basis": "consent"},',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("escaped", [b"", b"\\u0020"])
+def test_the_frame_of_a_batch_names_nothing_twice(more: bytes, escaped: bytes) -> None:
+    """Nor does it where an item has escapes, which make the body be read slowly."""
+    item = json.dumps({name: WHOLE[name] for name in ("nik", "claims")}).encode()
+    frame = b'"purpose": "account_opening", "items": [' + item.replace(b" AMINAH", escaped + b" AMINAH") + b"]}"
+    assert len(parse_batch(b"{" + frame).items) == 1
+    with pytest.raises(Refused):
+        parse_batch(b"{" + more + frame)
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (changed(newborn=True), ["newborn"]),
+        (changed(nik=None), ["nik"]),
+        (changed(consent={"basis": "love"}), ["consent.basis"]),
+        (changed(consent={"basis": "Consent", "reference": "x"}), ["consent.basis"]),
+    ],
+)
+def test_what_contradicts_itself_or_the_law_is_refused(body: dict[str, Any], named: list[str]) -> None:
+    """A newborn with a NIK, nobody's NIK, and a legal basis that UU 27/2022 art 20(2) does not know."""
+    assert members(body) == named

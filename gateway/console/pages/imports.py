@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from gateway.console.frame.page import REGISTRAR, Action, Page
 from gateway.console.frame.session import Visit
 from gateway.console.frame.words import Words
 from gateway.console.pages.agreement_faults import Catalogue, fault_of, place_of
+from gateway.strict import read_strictly
 
 MOST = 200
 """Agreements of one import."""
@@ -64,7 +64,7 @@ def read_file(text: str, words: Words) -> tuple[list[dict[str, Any]], list[int],
         return [], [], [words("import.nothing")]
     whole: Any = None
     try:
-        whole = json.loads(stripped)
+        whole = read_strictly(stripped)
     except (ValueError, RecursionError):
         return _by_lines(text, words)
     if isinstance(whole, dict):
@@ -84,7 +84,7 @@ def _by_lines(text: str, words: Words) -> tuple[list[dict[str, Any]], list[int],
         if not line.strip():
             continue
         try:
-            read = json.loads(line)
+            read = read_strictly(line)
         except (ValueError, RecursionError):
             read = None
         if isinstance(read, dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
@@ -18,6 +17,7 @@ from gateway.console.frame.forms import Wrong
 from gateway.console.frame.words import Words
 from gateway.keyring.keys import b64u
 from gateway.oauth.jose import JoseFault, parse_key
+from gateway.strict import read_strictly
 
 _PEM = "-----BEGIN "
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
@@ -123,7 +123,7 @@ def _jwk(text: str) -> dict[str, Any]:
     if not text:
         raise Wrong({"key": "error.required"})
     try:
-        found = json.loads(text)
+        found = read_strictly(text)
     except (ValueError, RecursionError) as fault:
         raise Wrong({"key": "error.key.neither"}) from fault
     keys = found.get("keys") if isinstance(found, dict) else None

@@ -37,6 +37,7 @@ from gateway.store.commands.unit_of_work import PARTNER_SCOPES, STAFF, CommandRe
 from gateway.store.partners.agreements import partner_entry
 from gateway.store.partners.offices import put_offices
 from gateway.store.partners.tables import clients, key_terms, partners, persons
+from gateway.strict import require_once
 
 CONSOLE = "console"
 """How the client of a member of the console authenticates (store/staff.py): it has no key, and is given none."""
@@ -248,6 +249,7 @@ def _require_possession(act: Act, key: Mapping[str, Any], now: int) -> None:
         jws, _ = take_apart(act.body.proof)
         jws.verify(public)
         payload = msgspec.json.decode(jws.payload, type=dict[str, Any])
+        require_once(jws.payload, payload)
     except (JoseFault, msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
         raise Refused(Cause.MALFORMED_REQUEST, members=["proof"]) from fault
     made = payload.get("iat")

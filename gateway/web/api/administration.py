@@ -27,6 +27,7 @@ from gateway.errors import Cause, Refused
 from gateway.keyring.keys import b64u
 from gateway.oauth.client import Caller
 from gateway.sealing.submission import Repeat, Sealed
+from gateway.strict import require_all_once
 from gateway.verification.request import malformed
 from gateway.web.api.audit import AUDIT_ROWS
 from gateway.web.api.calls import Calls
@@ -262,9 +263,11 @@ def _body(row: CallRow, headers: Headers, raw: bytes) -> Any:  # noqa: ANN401  w
     if row.body is FeedBatch:
         return raw  # read row by row, where it delays nobody
     try:
-        return msgspec.json.decode(raw, type=row.body, strict=True)
+        body = msgspec.json.decode(raw, type=row.body, strict=True)
+        require_all_once(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
         raise malformed(fault) from fault
+    return body
 
 
 def _sent(row: CallRow, raw: bytes) -> str:
