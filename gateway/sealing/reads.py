@@ -23,6 +23,8 @@ from gateway.sealing.submission import Draft, Outcome, Sealed, Submission
 from gateway.sealing.usage import usage_document
 
 HOUSE_ACTOR = "house"
+_SHOWN = (AgreementState.IN_FORCE, AgreementState.SUSPENDED, AgreementState.EXPIRED)
+"""Whose balance and spending a partner goes on seeing."""
 
 
 class SealedReads:
@@ -58,16 +60,21 @@ class SealedReads:
         return await self._read(id, caller, language, "agreement", read)
 
     async def usage(self, id: str, caller: Caller, language: str) -> Sealed:
-        """What is agreed, spent and left, and when it resets, for every agreement in force."""
+        """What is agreed, spent and left, and when it resets, for every agreement that has begun; `state` says how it stands."""
 
         async def read(standing: Standing) -> Mapping[str, Any]:
             now = self._clock.now()
+            partner = standing.partner
             held = [
-                one
-                for one in governing(standing.partner.agreements, now)
-                if state_at(one, now) is AgreementState.IN_FORCE
+                one for one in governing(partner.agreements, now) if one.starts <= now and state_at(one, now) in _SHOWN
             ]
-            return {"agreements": [usage_document(one, await self._account(one.id), now) for one in held]}
+            return {
+                "agreements": [
+                    usage_document(one, await self._account(one.id), now)
+                    | {"state": str(AgreementState.SUSPENDED if partner.suspended else state_at(one, now))}
+                    for one in held
+                ]
+            }
 
         return await self._read(id, caller, language, "usage", read)
 

@@ -175,3 +175,26 @@ def test_readings_show_what_is_left_and_when_it_is_whole() -> None:
     assert month.reset == 6 * 86_400 + 12 * 3600
     assert [each.left for each in readings(account, Room(1000, 4, 9), NOON + 1)] == [990, 0, 0]
     assert readings(account, AMPLE, NOON + DAY)[1].left == 1000
+
+
+@pytest.mark.parametrize("limit", ["day", "month"])
+def test_several_at_once_do_not_pass_a_period(limit: str) -> None:
+    """A batch larger than what is left of the day or the month is refused, although one more would fit."""
+    room = replace(Room(9, 9, 9), **{limit: 3})
+    account = spend(Account(), room, NOON, 2)
+    assert isinstance(account, Account)
+    refused = spend(account, room, NOON, 2)
+    assert isinstance(refused, Shortage)
+    assert refused.limit == limit
+    assert isinstance(spend(account, room, NOON, 1), Account)
+
+
+def test_a_clock_set_back_opens_no_spent_period() -> None:
+    """After a failover the clock may be behind: what was spent in a later day or month stays spent."""
+    for room, back in ((Room(9, 1, 9), 24 * HOUR), (Room(9, 9, 1), 31 * 24 * HOUR)):
+        account = spend(Account(), room, NOON)
+        assert isinstance(account, Account)
+        assert isinstance(spend(account, room, NOON - back), Shortage)
+        assert {one.name: one.left for one in readings(account, room, NOON - back)}[
+            "day" if room.day == 1 else "month"
+        ] == 0

@@ -420,3 +420,13 @@ def test_an_empty_submission_list_is_nothing(deployment: Deployment) -> None:
     """No entry, no fault."""
     assert deployment.seal() == []
     assert deployment.check().size == 0
+
+
+def test_no_two_private_parts_begin_alike(deployment: Deployment) -> None:
+    """32 random bytes stand before each, or what was hashed could be guessed; the same outcome twice has two hashes."""
+    deployment.seal(submit(), submit(draft(), draft()))
+    with deployment.database.reading() as connection:
+        salts = [bytes(row)[:32] for row in connection.execute(select(ledger_entries.c.private)).scalars()]
+    assert len(set(salts)) == len(salts) == 3
+    assert all(len(set(salt)) > 8 for salt in salts)
+    assert len({leaf["private"] for leaf in deployment.leaves()}) == 3

@@ -36,7 +36,7 @@ from gateway.web.api.feeds import FEED_ROWS
 from gateway.web.api.referrals import REFERRAL_ROWS
 from gateway.web.api.rows import PAGED, CallRow
 from gateway.web.http.exchange import read_body
-from gateway.web.http.headers import Headers, check_digest, expected_revisions, idempotency_key
+from gateway.web.http.headers import Headers, check_digest, expected_revisions, idempotency_key, require_json
 from gateway.web.http.large import LargeBodies, read_large
 
 READ, WRITE, APPROVE, VERIFY = "partners.read", "partners.write", "partners.approve", "nik.verify"
@@ -258,8 +258,7 @@ def _body(row: CallRow, headers: Headers, raw: bytes) -> Any:  # noqa: ANN401  w
         if raw.strip() and row.body is None:
             raise Refused(Cause.MALFORMED_REQUEST, members=["body"])
         return None
-    if headers.content_type.partition(";")[0].strip().lower() != "application/json":
-        raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])
+    require_json(headers, coded=row.large)
     if row.body is FeedBatch:
         return raw  # read row by row, where it delays nobody
     try:

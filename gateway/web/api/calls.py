@@ -30,6 +30,7 @@ from gateway.web.http.headers import (
     preferred_language,
     rate_limit,
     request_id,
+    require_json,
 )
 
 SCOPE = "nik.verify"
@@ -206,8 +207,7 @@ class Calls:
             body = await read_body(receive, headers.content_length)
             if SCOPE not in caller.scopes:
                 raise Refused(Cause.INSUFFICIENT_SCOPE, scope=SCOPE)  # noqa: TRY301  refusals have one way out
-            if headers.content_type.partition(";")[0].strip().lower() != "application/json":
-                raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])  # noqa: TRY301
+            require_json(headers)
             if headers.content_digest:
                 check_digest(headers.content_digest, body)
             key = idempotency_key(headers.idempotency_key)

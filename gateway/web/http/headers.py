@@ -27,9 +27,9 @@ class Headers:
     authorization: list[str] = field(default_factory=list)
     dpop: list[str] = field(default_factory=list)
     content_type: str = ""
+    content_encoding: str = ""
     content_length: int = -1
     content_digest: str = ""
-    content_encoding: str = ""
     idempotency_key: list[str] = field(default_factory=list)
     accept_language: str = ""
     request_id: str = ""
@@ -49,6 +49,8 @@ def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:  # noqa: C901,
             headers.dpop.append(value.decode("latin-1"))
         elif name == b"content-type":
             headers.content_type = value.decode("latin-1")
+        elif name == b"content-encoding":
+            headers.content_encoding += value.decode("latin-1")
         elif name == b"content-length":
             headers.content_length = int(value) if value.isdigit() else -1
         elif name == b"idempotency-key":
@@ -60,8 +62,6 @@ def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:  # noqa: C901,
         elif name == b"content-digest":
             digests = value.decode("latin-1").strip(" \t")  # lines of one name are one list
             headers.content_digest = f"{headers.content_digest}, {digests}" if headers.content_digest else digests
-        elif name == b"content-encoding":
-            headers.content_encoding = value.decode("latin-1")
         elif name == b"x-fapi-interaction-id":
             headers.interaction_id = value.decode("latin-1")
         elif name == b"if-match":
@@ -152,6 +152,13 @@ def request_id(headers: Headers, fallback: str) -> str:
     """The caller's own `X-Request-Id` when it is a free identifier, else `fallback`."""
     text = headers.request_id
     return text if text and _identifier(text) and not _long_digits(text) else fallback
+
+
+def require_json(headers: Headers, *, coded: bool = False) -> None:
+    """Raises Refused(UNSUPPORTED_MEDIA_TYPE) unless the body is said to be JSON, and as it is unless it may be `coded`."""
+    kind = headers.content_type.partition(";")[0].strip().lower()
+    if kind != "application/json" or not (coded or headers.content_encoding.strip().lower() in {"", "identity"}):
+        raise Refused(Cause.UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])
 
 
 def check_digest(header: str, body: bytes) -> None:

@@ -229,6 +229,7 @@ def _readings() -> Schema:
     usage = closed(
         {
             "agreement": {"type": "string"},
+            "state": {"enum": [str(state) for state in AgreementState]},
             "limits": closed({"burst": limit, "day": limit, "month": limit}),
             "tariff": WHOLE,
             "cost_month": WHOLE,

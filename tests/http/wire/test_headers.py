@@ -8,7 +8,10 @@ import json
 import re
 
 import pytest
+from click.testing import CliRunner
 from contract import refused
+
+from gateway.cli.agreements import agreements
 
 _ITEM = re.compile(r'"([a-z]+)"((?:;[a-z]+=\d+)+)')
 
@@ -142,3 +145,27 @@ def test_a_proxys_word_is_not_believed(gateway) -> None:
     assert document["seen_address"] == "127.0.0.1"
     own = gateway.question("bpjs", gateway.resident())
     assert gateway.partner("bpjs").verify(own, headers=forged).status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip", "x"])
+def test_a_coded_body_is_not_taken(gateway, coding: str) -> None:
+    """Whatever the bytes are: nothing here undoes a content coding (RFC 9110 §8.4), and `identity` is none."""
+    partner, body = gateway.partner("bpjs"), gateway.question("bpjs", gateway.resident())
+    refused(partner.verify(body, {"Content-Encoding": coding}), "unsupported-media-type", gateway.issuer)
+    assert partner.verify(body, {"Content-Encoding": "identity"}).status_code == 200
+
+
+def test_balance_and_spending_stay_to_be_seen(gateway) -> None:
+    """`GET /v1/usage` shows an agreement that has ended or is suspended, and says which it is."""
+    partner = gateway.partner("lapsed")
+    options = ["--config", str(gateway.directory / "gateway.toml"), "pks-lapsed"]
+    two = ["--proposer", "Demo Registrar", "--approver", "Demo Approver"]
+    for words, state in (
+        ([], "expired"),
+        (["suspend", *options, "--reason", "semester_report_overdue", "--by", "Demo Registrar"], "suspended"),
+        (["resume", *options, *two], "expired"),
+    ):
+        if words:
+            assert CliRunner().invoke(agreements, words, catch_exceptions=False).exit_code == 0
+        (usage,) = partner.call("GET", "/v1/usage").json()["agreements"]
+        assert (usage["state"], usage["balance"], usage["limits"]["day"]["spent"]) == (state, 1_000_000_000_000, 0)
