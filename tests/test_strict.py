@@ -48,3 +48,9 @@ def test_parts_that_are_asked_one_by_one_are_let_be() -> None:
     require_once(raw, msgspec.json.decode(raw), "items")
     with pytest.raises(MemberTwice):
         require_once(raw, msgspec.json.decode(raw))
+
+
+def test_escapes_do_not_make_up_for_a_member_that_was_dropped() -> None:
+    """Four quotes went with the first member, four came as escapes: their number is the same, and it is found."""
+    with pytest.raises(MemberTwice):
+        require_all_once(b'{"a": "", "a": "\\u0022\\u0022\\u0022\\u0022"}')

@@ -188,6 +188,14 @@ _MORE: Mapping[str, Mapping[str, str]] = {
         'disclosure = "status"': 'disclosure = "reason"',
         "tells_order = false": "tells_order = true",
     },
+    # Asks for others and may see more than they: the bank, and whoever has its answers unsigned.
+    "broker": {
+        **FREE,
+        'class = "bank"': 'class = "intermediary", exemption = { ground = "ministry", proof = "DEMO/1" }',
+        "on_behalf_of = []": 'on_behalf_of = ["bank", "unsigned"]',
+        'disclosure = "status"': 'disclosure = "claims"',
+        'inform = ["birth_place", "sex"]': 'inform = ["birth_place", "sex", "mother_name"]',
+    },
     # Has agreed that its answers are not signed.
     "unsigned": {**FREE, 'method = "dpop",': 'method = "dpop", signed_answers = false,'},
 }

@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,16 @@ import pytest
 from sqlalchemy import select, update
 
 from gateway.administration.commands import Act
-from gateway.administration.requests.partners import ApprovedDigest, Delivery, NewPartner, Suspension, SuspensionReason
-from gateway.clock import DAY, HOUR, SystemClock, SystemEntropy, jakarta_date, uuid7
+from gateway.administration.requests.audit import NewAssignment
+from gateway.administration.requests.partners import (
+    ApprovedDigest,
+    Delivery,
+    NewPartner,
+    Payment,
+    Suspension,
+    SuspensionReason,
+)
+from gateway.clock import DAY, HOUR, SECOND, SystemClock, SystemEntropy, jakarta_date, jakarta_midnight, uuid7
 from gateway.errors import Cause, Refused
 from gateway.keyring import Job, Keyring
 from gateway.ledger.check.check import check
@@ -32,7 +41,10 @@ from gateway.store.base.engine import Database
 from gateway.store.base.tables import epochs
 from gateway.store.commands.tables import approvals
 from gateway.store.ledger.entries import LedgerOf
+from gateway.store.partners.money import make_statement
+from gateway.store.partners.standings import PartnersOf
 from gateway.store.partners.tables import agreements, partners
+from gateway.store.sealing.history import RecordedChange, write_history
 from gateway.web.api.administration import ROWS, WATCHED
 from gateway.web.http.problems import Problems
 
@@ -258,3 +270,55 @@ def test_termination_withdraws_what_waits(office: Office, fields: dict[str, Any]
     with pytest.raises(Refused) as refused:
         office.do("approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")
     assert refused.value.refusal.cause is Cause.CONFLICT
+
+
+def _pay(office: Office, agreement: str, amount: int, reference: str, partner: str = "bank-contoh") -> int:
+    """The balance after a payment that two persons credited."""
+    proposed = office.do("propose_payment", {"id": partner}, Payment(agreement, amount, reference))
+    return int(office.do("approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")["balance"])
+
+
+def test_a_payment_adds_to_the_balance_of_its_own_partners_agreement(office: Office) -> None:
+    """The second does not take the place of the first, and nobody pays into another partner's agreement."""
+    assert _pay(office, office.agreement, 5_000_000, "TRX-1") == 5_000_000
+    assert _pay(office, office.agreement, 2_000_000, "TRX-2") == 7_000_000
+    office.do("register_partner", {}, NewPartner("Bank Lain", "bank"))
+    with pytest.raises(Refused) as refused:
+        _pay(office, office.agreement, 1_000, "TRX-3", "bank-lain")
+    assert refused.value.refusal.cause is Cause.NOT_FOUND
+
+
+def test_nobody_approves_the_own_assignment(office: Office) -> None:
+    """Neither the auditor nor the proposer; a third person does."""
+    key = {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "kid": "a-1",
+        "alg": "EdDSA",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    }
+    PartnersOf(office.database, ENTROPY).enrol("auditor-1", "Ani", ("audit.read",), key, actor="Budi+Sri")
+    today = jakarta_date(CLOCK.now()).isoformat()
+    body = NewAssignment("Ani", "SURAT/1", ["bank-contoh"], today, today, today)
+    proposed = office.do("propose_assignment", {}, body)
+    for person in ("Ani", "ANI ", "Budi"):
+        with pytest.raises(Refused) as refused:
+            office.do("approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), person)
+        assert refused.value.refusal.cause is Cause.SAME_PERSON
+    office.do("approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")
+
+
+def test_a_statement_is_of_a_settled_day_and_of_the_partners_own_agreements(office: Office) -> None:
+    """A minute after midnight at the earliest; what the same answer cost another partner is not among it."""
+    with office.database.sealing() as (connection, now):
+        price = {office.agreement: 1000, "pks-other": 900}
+        answer = RecordedChange(Kind.ANSWER, "bank-contoh/core", {"price": price}, office.agreement)
+        write_history(connection, [answer], now, ENTROPY)
+    day = jakarta_date(now)
+    settled = jakarta_midnight(day + timedelta(days=1)) + 60 * SECOND
+    with office.database.reading() as connection:
+        with pytest.raises(Refused):
+            make_statement(connection, ISSUER, "bank-contoh", day, settled - 1)
+        made = make_statement(connection, ISSUER, "bank-contoh", day, settled)
+    assert "pks-other" not in json.dumps(made)
+    assert office.agreement in json.dumps(made)

@@ -105,9 +105,7 @@ class Bench:
     async def standing(self, client_id: str) -> Standing | None:
         """The reading's port: a client is called like its partner."""
         own = self.partners[client_id]
-        named = [name for one in own.agreements for name in one.fields.get("on_behalf_of", [])]  # type: ignore[attr-defined]  # a list
-        principals = {name: self.partners[name] for name in named if name in self.partners}
-        return Standing(Client(client_id, client_id, "private_key_jwt", {}, frozenset()), own, {}, principals)
+        return Standing(Client(client_id, client_id, "private_key_jwt", {}, frozenset()), own, {}, self.partners)
 
     async def find(self, ixs: Sequence[bytes], ids: Sequence[str], cases: Sequence[str] = ()) -> RegisterRows:  # noqa: ARG002  the port's
         """The reading's port."""

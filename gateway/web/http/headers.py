@@ -27,7 +27,6 @@ class Headers:
     authorization: list[str] = field(default_factory=list)
     dpop: list[str] = field(default_factory=list)
     content_type: str = ""
-    content_encoding: str = ""
     content_length: int = -1
     content_digest: str = ""
     idempotency_key: list[str] = field(default_factory=list)
@@ -37,6 +36,7 @@ class Headers:
     forwarded_for: str = ""
     client_cert: list[str] = field(default_factory=list)
     if_match: str = ""
+    content_encoding: str = ""
 
 
 def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:  # noqa: C901, PLR0912  one line a header

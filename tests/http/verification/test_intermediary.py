@@ -12,7 +12,7 @@ WRONG = "1931-03-03"
 def ask(gateway: Any, resident: dict[str, Any], principal: str | None = None, **members: Any) -> Any:
     """A question of the intermediary, for `principal` when one is told."""
     named = {"on_behalf_of": principal} if principal else {}
-    return gateway.partner("agent").verify(gateway.question("agent", resident, **named, **members))
+    return gateway.partner("broker").verify(gateway.question("broker", resident, **named, **members))
 
 
 def spent(gateway: Any, client_id: str) -> int:
@@ -21,12 +21,12 @@ def spent(gateway: Any, client_id: str) -> int:
 
 
 def test_an_intermediary_is_told_no_more_than_its_principal(gateway) -> None:
-    """For the bank a verdict alone, for the cooperative the status; a claim that the principal lacks is not compared."""
+    """For the bank a verdict alone, for another the status; a claim that the principal lacks is not compared."""
     resident = gateway.resident()
     assert answered(ask(gateway, resident, "bank"), VERDICT)["usable"] is True
-    assert answered(ask(gateway, resident, "small"), STATUS_MEMBERS)["status"] == "active"
-    claims = gateway.question("agent", resident)["claims"] | {"mother_name": "RUKMINI"}
-    assert refused(ask(gateway, resident, "small", claims=claims), "claim-not-agreed", gateway.issuer)["claims"] == [
+    assert answered(ask(gateway, resident, "unsigned"), STATUS_MEMBERS)["status"] == "active"
+    claims = gateway.question("broker", resident)["claims"] | {"mother_name": "RUKMINI"}
+    assert refused(ask(gateway, resident, "unsigned", claims=claims), "claim-not-agreed", gateway.issuer)["claims"] == [
         "mother_name"
     ]
     refused(ask(gateway, resident, "tax"), "agreement-not-in-force", gateway.issuer)
@@ -36,7 +36,7 @@ def test_an_intermediary_is_told_no_more_than_its_principal(gateway) -> None:
 def test_both_are_charged_and_guesses_are_counted_together(gateway) -> None:
     """Three guesses about one resident, whoever makes them; then right ones too are refused to both, and to no third."""
     resident, other = gateway.resident(), gateway.resident()
-    before = spent(gateway, "agent"), spent(gateway, "bank")
+    before = spent(gateway, "broker"), spent(gateway, "bank")
     bank = gateway.partner("bank")
     for number in range(3):
         claims = {"name": f"BUKAN {number}", "birth_date": WRONG}
@@ -44,25 +44,25 @@ def test_both_are_charged_and_guesses_are_counted_together(gateway) -> None:
             answered(bank.verify(gateway.question("bank", resident, purpose="account_opening", claims=claims)), VERDICT)
         else:
             answered(ask(gateway, resident, "bank", claims=claims), VERDICT)
-    assert (spent(gateway, "agent"), spent(gateway, "bank")) == (before[0] + 2, before[1] + 3)
+    assert (spent(gateway, "broker"), spent(gateway, "bank")) == (before[0] + 2, before[1] + 3)
     refused(ask(gateway, resident, "bank"), "attempts-exhausted", gateway.issuer)
     refused(
         bank.verify(gateway.question("bank", resident, purpose="account_opening")), "attempts-exhausted", gateway.issuer
     )
-    assert answered(ask(gateway, resident, "small"), STATUS_MEMBERS)["match"] is True
+    assert answered(ask(gateway, resident, "unsigned"), STATUS_MEMBERS)["match"] is True
     answered(ask(gateway, other, "bank"), VERDICT)
 
 
 def test_each_item_of_a_batch_has_its_own_principal(gateway) -> None:
     """One call for two principals: each item is answered as its principal's agreement says."""
     resident = gateway.resident()
-    question = gateway.question("agent", resident)
+    question = gateway.question("broker", resident)
     items = [
         {"ref": name, "nik": question["nik"], "claims": question["claims"], "on_behalf_of": name}
-        for name in ("bank", "small", "tax")
+        for name in ("bank", "unsigned", "tax")
     ]
-    reply = gateway.partner("agent").verify_batch({"purpose": question["purpose"], "items": items})
-    bank, small, tax = reply.json()["items"]
+    reply = gateway.partner("broker").verify_batch({"purpose": question["purpose"], "items": items})
+    bank, other, tax = reply.json()["items"]
     assert bank.keys() == VERDICT | {"ref"}
-    assert small["status"] == "active"
+    assert other["status"] == "active"
     assert tax["type"].endswith("agreement-not-in-force")
