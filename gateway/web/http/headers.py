@@ -29,6 +29,7 @@ class Headers:
     content_type: str = ""
     content_length: int = -1
     content_digest: str = ""
+    content_encoding: str = ""
     idempotency_key: list[str] = field(default_factory=list)
     accept_language: str = ""
     request_id: str = ""
@@ -36,7 +37,6 @@ class Headers:
     forwarded_for: str = ""
     client_cert: list[str] = field(default_factory=list)
     if_match: str = ""
-    content_encoding: str = ""
 
 
 def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:  # noqa: C901, PLR0912  one line a header
