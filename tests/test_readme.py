@@ -132,11 +132,12 @@ def test_what_is_sent_is_what_openapi_says(demonstration: Shown) -> None:
     people = json.loads((demo / "magic.json").read_text("utf-8"))
     for partner in json.loads((demo / "demo.json").read_text("utf-8"))["partners"]:
         purpose = partner["purposes"][0]
+        named = {"on_behalf_of": partner["on_behalf_of"][0]} if "on_behalf_of" in partner else {}
         with GatewayClient(demo / "partners" / partner["client_id"] / "profile.toml") as client:
             for person in [*people["status"].values(), *people["reason"].values()]:
                 claims = {name: person["claims"][name] for name in ("name", "birth_date")}
-                fits("Answer", dict(client.verify(person["nik"], purpose, claims).raw))
-            fits("Answer", dict(client.verify(people["status"]["active"]["nik"], purpose, {**claims, "name": "X"}).raw))
+                fits("Answer", dict(client.verify(person["nik"], purpose, claims, **named).raw))
+            fits("Answer", dict(client.verify(people["status"]["active"]["nik"], purpose, {**claims, "name": "X"}, **named).raw))
             fits("AgreementAnswer", dict(client.agreement()))
             fits("UsageAnswer", dict(client.usage()))
             with pytest.raises(Refusal) as refused:
