@@ -19,7 +19,7 @@ import rich_click as click
 from gateway.app import configure_logging
 from gateway.cli.demonstration import Demonstration
 from gateway.cli.output import progress
-from gateway.cli.serve import begin, freshener
+from gateway.cli.serve import begin
 from gateway.config import read
 from nik_gateway_client import Answer, GatewayClient, NoAnswer, Profile
 
@@ -87,7 +87,7 @@ def demo(  # noqa: PLR0913, PLR0917  one argument for each option
     if supervisor is None:
         return
     threading.Thread(target=_show, args=(directory, settings.issuer, began), daemon=True).start()
-    sys.exit(supervisor.run(freshener(settings)))
+    sys.exit(supervisor.run())
 
 
 def _show(directory: Path, base_url: str, began: float) -> None:

@@ -10,7 +10,7 @@ import shutil
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import islice
@@ -20,20 +20,24 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from gateway.administration.commands import Act
 from gateway.administration.requests.staff import NewMember
 from gateway.app import Deployment, guard
+from gateway.cli.demo_feeder import FEEDER
 from gateway.cli.demo_tls import PLAIN, WAYS, DemoAuthority, Way
 from gateway.cli.magic import magic
-from gateway.clock import DAY, SystemClock, SystemEntropy, jakarta_date
+from gateway.clock import DAY, SystemClock, SystemEntropy, jakarta_date, rfc3339_seconds
 from gateway.config import read
 from gateway.errors import Misconfigured
-from gateway.keyring import Job
+from gateway.feeds.batch import digest_of
+from gateway.keyring import Job, Keyring
 from gateway.keyring import file as key_files
 from gateway.keyring.keys import b64u
 from gateway.ledger.log.entry import Kind
 from gateway.ledger.publication.checkpoint import origin_of
 from gateway.oauth.client import INTROSPECT
 from gateway.oauth.mtls import SELF_SIGNED, TLS, certificate
+from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import parse_file
 from gateway.policy.policies import SHIPPED, load
 from gateway.register import regions
@@ -42,6 +46,8 @@ from gateway.register.record import Record
 from gateway.register.status import judge
 from gateway.staff.member import link_of
 from gateway.store.base.engine import Database
+from gateway.store.commands.unit_of_work import UnitOfWork
+from gateway.store.feeds.delivery import Deliveries, take
 from gateway.store.feeds.state import read_state
 from gateway.store.migrations import schema
 from gateway.store.partners.standings import PartnersOf
@@ -132,6 +138,7 @@ STAFF = (
     ("approver-2", "Demo Second Approver", ("partners.read", "partners.approve")),
     ("auditor", "Demo Auditor", ("audit.read", "audit.note")),
     ("regency", "Demo Regency Office", ("register.feed", "register.diagnose")),
+    (FEEDER, "Demo Data Centre", ("register.feed",)),
     ("regency-2", "Demo Second Regency Office", ("register.feed", "register.diagnose")),
     ("resource-server", "Demo Resource Server", (INTROSPECT,)),
 )
@@ -222,6 +229,7 @@ class Demonstration:
             register = RegisterOf(database, keyring, self._entropy)
             self._take_residents(database, register, tell)
             self._invite(database)
+            self._leave_gap(database, keyring)
             with database.reading() as connection:
                 self._nexts = {code: read_state(connection, code).expected for code in self._offices}
         finally:
@@ -323,6 +331,8 @@ class Demonstration:
         partners.take(rows, proposer="Demo Registrar", approver="Demo Approver", balances=balances)
         for client_id, name, scopes in STAFF:
             own = [code for code, office in self._offices.items() if office == client_id]
+            if client_id == FEEDER:
+                own = [code for code in regions.load().regencies if code not in self._offices]
             actor = "Demo Registrar+Demo Approver"
             partners.enrol(client_id, name, scopes, jwks[client_id], actor=actor, regencies=own)
 
@@ -333,6 +343,23 @@ class Demonstration:
         del lives[BEHIND_REGENCY]
         codes = [code for code, _ in sorted(lives.items(), key=lambda one: (-one[1], one[0]))]
         return dict(zip([*codes, *sorted(regions.load().regencies)], OFFICES, strict=False))
+
+    def _leave_gap(self, database: Database, keyring: Keyring) -> None:
+        """One feed with a gap: its second batch is here, its first never comes. It touches nobody."""
+        code = next(code for code in sorted(regions.load().regencies) if code not in {BEHIND_REGENCY, *self._offices})
+        with database.reading() as connection:
+            state = read_state(connection, code)
+        if state.next > 1 or state.held:
+            return
+        until = rfc3339_seconds(self._clock.now())
+        body = {"sequence": 2, "complete_until": until, "digest": b64u(digest_of([])), "changes": []}
+        act = Act("take_batch", {"regency": code}, json.dumps(body).encode(), "Demo Data Centre", client_id=FEEDER)
+        arrived = Deliveries(database, keyring, self._entropy, self._clock).prepare(act)
+        with database.sealing() as (connection, now):
+            unit = UnitOfWork(connection, now, self._entropy, PurposeCatalogue({}))
+            result = take(unit, replace(act, prepared=arrived))
+            change = RecordedChange(result.kind, f"dukcapil/{FEEDER}", result.private, answer=result.answer)
+            write_history(connection, [change], now, self._entropy)
 
     def _invite(self, database: Database) -> None:
         """A member for each of `PEOPLE`, and a new link for whoever has not used the one before."""

@@ -10,6 +10,7 @@ from gateway.cli.agreements import agreements
 from gateway.cli.audit import audit
 from gateway.cli.database import db
 from gateway.cli.demo import demo
+from gateway.cli.demo_feeder import feeder_process
 from gateway.cli.doctor import doctor
 from gateway.cli.documents import documents, openapi
 from gateway.cli.examples import show_in_help
@@ -62,6 +63,7 @@ for command in (
     documents,
     worker_process,
     sealer_process,
+    feeder_process,
 ):
     group.add_command(command)
 show_in_help(group)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import gc
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -26,23 +25,20 @@ from gateway.app import authorities_of, build, configure_logging, metrics_token_
 from gateway.cli.accepting import ConnectionLimits, CountingLoop
 from gateway.cli.connection import WholeProtocol
 from gateway.cli.output import config_option, settings_of
+from gateway.cli.processes import bind_to_parent
 from gateway.cli.supervisor import Supervisor
 from gateway.cli.tls import CertificateProtocol, Listener
 from gateway.cli.waiting import Waiting
 from gateway.clock import SystemClock, SystemEntropy
 from gateway.config import Settings
-from gateway.errors import DatabaseAway, Misconfigured, StoreUnavailable
+from gateway.errors import DatabaseAway, Misconfigured
 from gateway.policy.policies import load
-from gateway.store.partners.offices import fed_regencies
-from gateway.store.register.residents import RegisterOf
-from gateway.synthetic.population import BEHIND_REGENCY
 
 _log = structlog.get_logger("gateway.serve")
 SWITCH = 0.0005  # seconds that a thread may keep the interpreter from those who answer calls
 TRY_AGAIN = 3  # the exit code of a process that could start later
 AGAIN = 1.0  # seconds between two attempts to reach a database that is not there yet
 HSTS = ("strict-transport-security", "max-age=31536000")  # RFC 6797, on every response wherever TLS ends
-FRESHEN = 30  # seconds between two movements of a demonstration's watermarks
 
 
 @click.command()
@@ -61,7 +57,7 @@ def serve(config: Path, host: str | None, port: int | None, workers: int | None)
     settings = overridden(settings)
     configure_logging(settings.log_level)
     supervisor = begin(settings)
-    sys.exit(0 if supervisor is None else supervisor.run(freshener(settings)))
+    sys.exit(0 if supervisor is None else supervisor.run())
 
 
 def overridden(settings: Settings) -> Settings:
@@ -118,39 +114,6 @@ def _try_house(settings: Settings) -> None:
     open_deployment(settings, SystemClock(), SystemEntropy()).database.close()
 
 
-def freshener(settings: Settings) -> Callable[[], None]:
-    """What keeps a demonstration's watermarks current, as feeds would; nothing in a real gateway."""
-    if not settings.demo:
-        return lambda: None
-    clock = SystemClock()
-    deployment = open_deployment(settings, clock, SystemEntropy())
-    register = RegisterOf(deployment.database, deployment.keyring, deployment.entropy)
-    due = 0
-
-    def freshen() -> None:
-        nonlocal due
-        now = clock.now()
-        if now < due:
-            return
-        due = now + FRESHEN * 1_000_000
-        try:
-            with deployment.database.reading() as connection:
-                marks, offices = register.watermarks(connection), fed_regencies(connection)
-            register.advance({regency: now for regency in marks if regency not in {BEHIND_REGENCY, *offices}})
-        except StoreUnavailable as fault:
-            _log.warning("watermarks could not be moved", reason=str(fault))
-
-    return freshen
-
-
-def _bind_to_parent(parent: int) -> None:
-    """End with the watcher, even when that is killed outright (Linux: PR_SET_PDEATHSIG)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit(0)
-
-
 def calm() -> None:
     """What was loaded stays, and answers make no cycles: looking for garbage after every 700 objects finds nothing.
 
@@ -189,7 +152,7 @@ def _retried() -> Iterator[None]:
 @click.option("--socket", "sealer", type=click.Path(path_type=Path))
 def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) -> None:
     """One worker: serves HTTP on the socket that it was handed."""
-    _bind_to_parent(parent)
+    bind_to_parent(parent)
     settings = overridden(settings_of(config))
     configure_logging(settings.log_level)
     listener = Listener(settings) if settings.tls_certificate is not None else None
@@ -237,7 +200,7 @@ def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) 
 @click.option("--socket", "path", type=click.Path(path_type=Path), required=True)
 def sealer_process(config: Path, parent: int, path: Path) -> None:
     """The one sealer of a node with several workers."""
-    _bind_to_parent(parent)
+    bind_to_parent(parent)
     settings = overridden(settings_of(config))
     configure_logging(settings.log_level)
 

@@ -14,12 +14,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from gateway.cli.demo_feeder import feeder_profile
 from gateway.cli.output import COULD_NOT_RUN
 from gateway.config import Settings
 from gateway.errors import Misconfigured
@@ -62,6 +62,9 @@ class Supervisor:
             self._children.insert(0, _Child("sealer", ["sealer-process", *config, *seal]))
             (self._folder / "metrics").mkdir()
 
+        if settings.demo and feeder_profile(settings.file).exists():
+            self._children.append(_Child("feeder", ["feeder-process", *config]))
+
     def _listen(self) -> socket.socket:
         host, port = self._settings.server_host, self._settings.server_port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -82,7 +85,7 @@ class Supervisor:
         listener.set_inheritable(True)
         return listener
 
-    def run(self, each_second: Callable[[], None] = lambda: None) -> int:
+    def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code. `each_second` is called about once a second."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
@@ -94,7 +97,6 @@ class Supervisor:
                         code = COULD_NOT_RUN
                         self._stopping.set()
                         break
-                each_second()
                 self._stopping.wait(0.2)
         finally:
             self._stop()
@@ -125,7 +127,7 @@ class Supervisor:
             child.process = None
         if now >= child.not_before:
             environment = dict(os.environ)
-            if len(self._children) > 1:
+            if self._settings.server_workers > 1:
                 environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._folder / "metrics")
             child.process = subprocess.Popen(  # noqa: S603  our own program
                 [sys.executable, "-m", "gateway.cli", *child.arguments],

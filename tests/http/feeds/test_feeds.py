@@ -12,6 +12,9 @@ from days import day
 from desk import Office, slug
 from regency import RegencyOffice, change, digest, moment
 
+from gateway.cli.demo_feeder import FEEDER, refresh
+from nik_gateway_client import GatewayClient
+
 ACTIVE = (True, "active", None)
 
 
@@ -198,6 +201,22 @@ def test_freshness_is_told_to_whoever_has_a_token(office: RegencyOffice) -> None
         assert regencies[office.code]["complete_until"] >= until
         assert (regencies[office.code]["behind"], regencies["1172"]["behind"]) == (False, True)
         assert regencies["1172"]["lag_seconds"] > 86_400
+        assert [code for code, row in regencies.items() if row["gaps"] == [1]] == ["1101"]
+
+
+def test_the_demonstrations_own_sender_keeps_the_others_current(office: RegencyOffice) -> None:
+    """It sends as any office does, through the same door; not for the two offices, the late regency and the one with a gap."""
+    folder = office.gateway.directory / "partners" / FEEDER
+    with GatewayClient(folder / "profile.toml") as client:
+        feeds = {row["regency"]: row for row in client.read("/feeds")["feeds"]}
+        assert len(feeds) == 512
+        assert refresh(client, 3600) == 0
+        assert refresh(client, -1, most=3) == 3
+        after = {row["regency"]: row for row in client.read("/feeds")["feeds"]}
+    sent = [code for code, row in after.items() if row["next"] != feeds[code]["next"]]
+    assert len(sent) == 3
+    assert not {office.code, "1101", "1172"} & set(sent)
+    assert all(after[code]["complete_until"] >= feeds[code]["complete_until"] for code in sent)
 
 
 def test_who_turns_17_is_told_to_the_own_office(office: RegencyOffice) -> None:
