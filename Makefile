@@ -139,6 +139,10 @@ pictures: debian venv-test ## pictures of every page of the console, into var/pi
 bench: venv-bench ## speed as ratios, everything side by side in one run
 	@.venv-bench/bin/python -m bench.run $(ARGS)
 
+.PHONY: bench-feeds
+bench-feeds: venv-test ## a regency's feed on both databases, and what verifications notice of it (ARGS="--changes 30000")
+	@.venv/bin/python -m bench.feeds $(ARGS)
+
 .PHONY: bench-large
 bench-large: venv-bench ## ten million entries and residents beside a hundred thousand (ARGS=2000000)
 	@.venv-bench/bin/python -m bench.large_ledger $(ARGS)
