@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from gateway.clock import HOUR, SECOND, jakarta_midnight
-from gateway.ledger.check.findings import RULES, Finding, SeenEntry, findings
+from gateway.ledger.check.findings import MEASURED, Finding, SeenEntry, findings
 
 BEGIN = date(2026, 10, 1)
 DAYS = 30
@@ -42,7 +42,7 @@ class Month:
         if number % 3:
             self.windows[name] = WINDOW
         # An attacker strikes after the first ten days: before that nobody knows what is usual.
-        attack = RULES[number % len(RULES)] if number < 20 else ""
+        attack = MEASURED[number % len(MEASURED)] if number < 20 else ""
         if attack == "unusual_hours":
             self.windows[name] = WINDOW
         struck = set(chance.sample(range(10, DAYS), 3)) if attack else set()
@@ -108,14 +108,14 @@ class Month:
 
 def _measure(seeds: range) -> tuple[dict[str, Counter[str]], list[Finding]]:
     """Of each rule how many labelled days were found, missed, and how many findings had no label of that day."""
-    counted: dict[str, Counter[str]] = {rule: Counter() for rule in RULES}
+    counted: dict[str, Counter[str]] = {rule: Counter() for rule in MEASURED}
     made: list[Finding] = []
     for seed in seeds:
         month = Month(seed)
         made = findings(month.entries, month.windows)
         found = {(each.rule, each.partner, each.day) for each in made}
         struck = {(partner, day) for _, partner, day in month.labels}
-        for rule in RULES:
+        for rule in MEASURED:
             mine = {label for label in month.labels if label[0] == rule}
             told = {label for label in found if label[0] == rule}
             counted[rule]["found"] += len(mine & told)

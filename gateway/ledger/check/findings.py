@@ -17,13 +17,16 @@ from statistics import median
 
 from gateway.clock import DAY, JAKARTA, SECOND, jakarta_date
 
-RULES = ("enumeration", "guessing", "purpose_drift", "unusual_hours", "volume")
+MEASURED = ("enumeration", "guessing", "purpose_drift", "unusual_hours", "volume")
+"""Rules that weigh what is usual, and so may err; the others tell what has happened."""
+RULES = (*MEASURED, "sequence_conflict")
 MOST_ENTRIES = 100  # leaf indexes that a finding names
 HISTORY = 14  # days before, with which a day is compared
 LEAST_HISTORY = 5  # of them that there must be
 _STRONG = 4.0  # standard deviations
 _MINUTE = 60 * SECOND
 _GUESSES = 3  # wrong answers about one resident on one day that look like guessing
+CONFLICT = "sequence-conflict"
 _ENTRY_KINDS = frozenset({"answer", "refusal"})
 
 
@@ -82,9 +85,13 @@ class Day:
     spent: PartnerTally = field(default_factory=PartnerTally)  # refused: the attempt budget was spent
     purposes: dict[str, PartnerTally] = field(default_factory=dict)
     outside: PartnerTally = field(default_factory=PartnerTally)
+    conflicts: PartnerTally = field(default_factory=PartnerTally)  # another batch under a sequence that was used
 
     def note(self, entry: SeenEntry, window: str) -> None:
         """One more entry of this day; `window` are the agreed hours, empty for all."""
+        if entry.outcome == CONFLICT:
+            self.conflicts.add(entry.index)
+            return
         if window and not _within(entry.at, _window(window)):
             self.outside.add(entry.index)
         if entry.kind == "refusal":
@@ -116,8 +123,8 @@ def _of(tallies: dict[str, PartnerTally], name: str) -> PartnerTally:
 
 
 def counts(entry: SeenEntry) -> bool:
-    """Whether an entry is one that findings are about: a question that was answered or refused."""
-    return entry.kind in _ENTRY_KINDS and bool(entry.purpose)
+    """Whether an entry is one that findings are about: a question that was answered or refused, a batch under a used number."""
+    return entry.kind in _ENTRY_KINDS and (bool(entry.purpose) or entry.outcome == CONFLICT)
 
 
 def summed(entries: Iterable[SeenEntry], windows: Mapping[str, str]) -> Days:
@@ -167,7 +174,7 @@ def _weekend(day: date) -> bool:
 
 
 def _of_day(partner: str, day: date, now: Day, past: Sequence[Day], alike: Sequence[Day]) -> Iterator[Finding]:
-    for rule in (_enumeration, _guessing, _drift, _hours, _volume):
+    for rule in (_enumeration, _guessing, _drift, _hours, _volume, _conflict):
         made = rule(now, alike if rule is _volume else past)
         if made is not None:
             name, text, tallies = made
@@ -276,6 +283,21 @@ def _volume(now: Day, alike: Sequence[Day]) -> _Made | None:
             "en": f"{now.asked} questions in a day; usual is {usual:.0f}.",
         },
         list(now.purposes.values()),
+    )
+
+
+def _conflict(now: Day, _: Sequence[Day]) -> _Made | None:
+    """An office sent another batch under a number that it had used: one is enough to ask."""
+    count = now.conflicts.count
+    if not count:
+        return None
+    return (
+        "sequence_conflict",
+        {
+            "id": f"{count} kiriman memakai nomor urut yang sudah dipakai untuk isi lain. Mungkin cadangan lama dipulihkan.",
+            "en": f"{count} batches came under a number that had been used for another. An old backup may have been restored.",
+        },
+        [now.conflicts],
     )
 
 

@@ -83,6 +83,11 @@ def test_a_batch_is_taken_once_and_answered_alike(office: RegencyOffice) -> None
     assert office.post(body, packed=True).json()["accepted"] == 1
     other = office.post(body | {"changes": [], "digest": digest([])})
     assert (other.status_code, slug(other)) == (409, "sequence-conflict")
+    desk = Office(office.gateway)
+    desk.assigned(partners=["dukcapil"])
+    auditor = office.gateway.partner("auditor")
+    found = desk.get("/v1/ledger/findings?partner=dukcapil&rule=sequence_conflict", by=auditor).json()["items"]
+    assert other.json()["id"] in found[-1]["entries"]
     following = office.body([change(someone["nik"], "order")])
     with ThreadPoolExecutor(3) as threads:
         replies = list(threads.map(lambda _: office.post(following), range(3)))
