@@ -104,7 +104,7 @@ layers: venv-test ## which room may import which (import-linter)
 security: venv-test ## known bad habits (bandit)
 	@.venv/bin/bandit -q -c pyproject.toml -r gateway client
 suite: venv-test ## the tests alone (ARGS="tests/ledger -x")
-	@.venv/bin/python -m pytest -n 3 --dist worksteal -q $(or $(ARGS),--ignore=tests/console)
+	@.venv/bin/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -q $(or $(ARGS),--ignore=tests/console)
 # Apart: what drives a browser leaves an event loop running in its process, beside which no other test can start one.
 console: venv-test ## the tests of the console, in a real browser
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -q tests/console

@@ -12,11 +12,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import valkey
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode puts no test folder on the path
 
@@ -40,15 +42,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in an order that this seed makes")
 
 
-@pytest.hookimpl(tryfirst=True)  # what shares a server is brought together again afterwards
+@pytest.hookimpl(tryfirst=True)  # what shares a database is brought together again afterwards
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Shuffle when told to: no test may need another one to have run before it."""
+    """What waits longest begins first, or all in the order that a seed makes: no test may need another before it."""
     seed = config.getoption("--shuffle")
-    if seed is not None:
-        chance = random.Random(seed)  # noqa: S311  an order is no secret
-        place = {path: chance.random() for path in sorted({item.path for item in items})}
-        chance.shuffle(items)
-        items.sort(key=lambda item: place[item.path])
+    if seed is None:
+        items.sort(key=lambda item: _LONGEST.index(_room(item.nodeid)) if _room(item.nodeid) in _LONGEST else 99)
+        return
+    chance = random.Random(seed)  # noqa: S311  an order is no secret
+    place = {path: chance.random() for path in sorted({item.path for item in items})}
+    chance.shuffle(items)
+    items.sort(key=lambda item: place[item.path])
+
+
+_LONGEST = ("durability", "http", "attacks", "ledger", "bench", "store", "client", "keyring", "sealing", "staff")
+
+
+def _room(nodeid: str) -> str:
+    return nodeid.removeprefix("tests/").partition("/")[0]
+
+
+class TogetherScheduling(LoadScopeScheduling):
+    """What is dear to make is made once a run: a room's tests on one database run in one process, others file by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        room, words = _room(nodeid), nodeid.partition("[")[2].rstrip("]").split("-")
+        database = next((each for each in ("sqlite", "postgresql") if each in words), "")
+        if room == "durability":  # each has servers of its own, and takes its time
+            return nodeid
+        return f"{room} {database}" if database else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherScheduling | None:
+    """`--dist loadscope` is by what tests share, not by modules alone."""
+    return TogetherScheduling(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

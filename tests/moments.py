@@ -17,7 +17,7 @@ from pathlib import Path
 from servers import open_place
 
 HOUSE = Path(__file__).parents[1]
-PARALLEL = ["-n", "3", "--dist", "worksteal"]
+PARALLEL = ["-n", "3", "--dist", "loadscope"]
 
 
 def moments(now: datetime) -> dict[str, datetime]:

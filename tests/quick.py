@@ -57,7 +57,7 @@ def _rooms(way: list[str]) -> set[str]:
 
 def run(tests: list[str], words: list[str]) -> int:
     """Run pytest; its exit code, and 0 where there is nothing to run."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *tests, *words]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", *tests, *words]
     print("==", *tests, flush=True)  # noqa: T201  a command's words
     return subprocess.run(command, cwd=HOUSE, check=False).returncode if tests else 0
 

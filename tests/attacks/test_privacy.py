@@ -28,6 +28,11 @@ _hex_digits = re.compile(rb"(?:3[0-9]){16,}")
 _words = re.compile(rb"[A-Z][A-Z .,'`-]{5,}")
 
 
+def someone(node: Deployment) -> dict[str, Any]:
+    """An active resident whose name the scan looks for: one word alone is no name of anybody."""
+    return next(one for one in node.active[500:] if " " in one["claims"]["name"])
+
+
 def encodings(text: str) -> set[bytes]:
     """What a text looks like in hexadecimal, and inside base64 at each of the three alignments."""
     raw = text.encode()
@@ -63,7 +68,7 @@ class Scan:
 
 def _questions(node: Deployment, partner: Partner) -> Iterator[dict[str, Any]]:
     """A match, a mismatch, an unknown NIK, and a NIK or name wherever a body can hold one."""
-    resident = node.active[500]
+    resident = someone(node)
     right, nik = partner.question(resident), resident["nik"]
     yield right
     yield right | {"claims": right["claims"] | {"name": STRANGER}}
@@ -85,7 +90,7 @@ async def _use(node: Deployment) -> list[Reply]:
     """Every kind of call, and NIKs in every place that a call has."""
     partner = await Partner(node).log_in()
     line = await Line.to(node.port)
-    resident = node.active[500]
+    resident = someone(node)
     nik, name = resident["nik"], resident["claims"]["name"]
     questions = list(_questions(node, partner))
     replies = [await partner.verify(line, question) for question in questions]
@@ -150,7 +155,7 @@ def _metrics(node: Deployment) -> str:
 
 def test_no_nik_and_no_name_is_left_behind(node: Deployment) -> None:
     """After a full run no NIK and no name that it used is in any file, table, log, metric, export or response."""
-    resident = node.active[500]
+    resident = someone(node)
     used = (resident["nik"], resident["nik"][:12] + "8998", STRANGER, resident["claims"]["name"])
     scan = Scan(node.residents, used)
     replies = asyncio.run(_use(node))
@@ -180,7 +185,7 @@ def test_no_nik_and_no_name_is_left_behind(node: Deployment) -> None:
 @pytest.mark.parametrize("node", ["sqlite"], indirect=True)
 def test_the_scan_finds_what_it_looks_for(node: Deployment) -> None:
     """The scan finds a NIK and a name as text, in hexadecimal, in base64 at any alignment, packed, and in a file."""
-    resident = node.active[500]
+    resident = someone(node)
     nik, name = resident["nik"], resident["claims"]["name"]
     scan = Scan(node.residents, (nik, name))
     noise = bytes(range(256))

@@ -6,6 +6,8 @@ import pytest
 from desk import Office, fields, new_name, slug
 from partner import Partner, ProofKey
 
+DATABASES = ("postgresql",)  # two workers there; what is asked here does not depend on the database
+
 
 def _staff(office: Office, person: str, scopes: list[str]) -> Partner:
     """A new credential of a person, brought in by registrar and approver."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from days import day
 from desk import slug
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 
 def test_an_assignment_is_ended_as_it_was_seen(office) -> None:
     """Another state than the one that was read is refused, and the assignment goes on; the present one is taken."""

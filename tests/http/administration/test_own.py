@@ -8,6 +8,8 @@ from days import day
 from desk import Office, slug
 from partner import Partner
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 
 def refused(office: Office, client: Partner, **members: Any) -> dict[str, Any]:
     """The problem of a call that is refused."""

@@ -17,6 +17,8 @@ from authenticator import Authenticator
 
 from gateway.cli.staff import staff
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 MEMBERS = "/v1/staff/members"
 
 

@@ -16,6 +16,8 @@ from contract import MATCHED_BY_CLAIMS, answered
 from joserfc.jwk import RSAKey, import_key
 from partner import Partner
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # authlib would rather have httpx2
     from authlib.integrations.httpx_client import OAuth2Client

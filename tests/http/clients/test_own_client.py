@@ -33,6 +33,8 @@ from nik_gateway_client import (
     request_digest,
 )
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 PURPOSE = "claim_eligibility"
 CLIENTS = ("bpjs", "bank", "tax")
 

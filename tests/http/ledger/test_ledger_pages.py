@@ -15,6 +15,8 @@ from tlog_scales.signing import Vkey
 from gateway.ledger.log.note import VerifierKey
 from gateway.ledger.publication.checkpoint import Checkpoint, verify
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 FRESH = 10  # seconds that a checkpoint may be old while entries arrive
 
 

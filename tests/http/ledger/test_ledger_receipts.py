@@ -18,6 +18,8 @@ from gateway.cli.receipt import receipt as receipt_command
 from gateway.clock import SystemEntropy, uuid7
 from nik_gateway_client import AsyncGatewayClient, GatewayClient, ReceiptFault, Refusal, check_receipt
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 PATIENCE = 15
 
 

@@ -89,6 +89,7 @@ def test_our_own_client_speaks_every_combination(gateway: TlsGateway, client_id:
         assert client.verify(question["nik"], question["purpose"], question["claims"]).usable is True
     result = CliRunner().invoke(doctor, ["--profile", str(path), "--json"])
     states = {finding["check"]: finding["state"] for finding in json.loads(result.stdout)["findings"]}
+    assert states.pop("duties") in {"ok", "warn"}  # what falls due soon depends on the day
     assert set(states.values()) == {"ok"}, result.stdout
 
 
@@ -249,6 +250,7 @@ def test_the_demonstrations_certificates_are_over_its_keys(gateway: TlsGateway) 
     ways = {
         "bpjs": ("private_key_jwt", True), "bank": ("tls_client_auth", False),
         "tax": ("self_signed_tls_client_auth", False), "small": ("private_key_jwt", False),
+        "agent": ("private_key_jwt", True),
     }  # fmt: skip
     for row in gateway.facts["partners"]:
         assert (row["auth_method"], row["dpop"]) == ways[row["client_id"]]

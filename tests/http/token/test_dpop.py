@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from partner import Partner, ProofKey, b64u, jwt
 from served import Gateway
 
+DATABASES = ("postgresql",)  # two workers there; what is asked here does not depend on the database
+
 USAGE, TOKEN = "/v1/usage", "/oauth2/token"
 Where = tuple[str, str]
 PLACES = {"token": ("POST", TOKEN), "resource": ("GET", USAGE)}

@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 from partner import ASSERTION_TYPE, Partner, merged
-from served import Gateway
+
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
 
 PATHS = {"token": "/oauth2/token", "revoke": "/oauth2/revoke", "introspect": "/oauth2/introspect"}
 GOOD: dict[str, dict[str, Any]] = {
@@ -39,12 +40,6 @@ AUDIENCES: dict[str, str | list[str]] = {
     "with a slash": "{issuer}/",
     "another": "https://else.example",
 }
-
-
-@pytest.fixture
-def gateway(sqlite_gateway: Gateway) -> Gateway:
-    """One is enough: nothing here depends on the database."""
-    return sqlite_gateway
 
 
 def asked(partner: Partner, where: str, assertion: str | None, **form: str) -> httpx.Response:

@@ -10,7 +10,8 @@ import httpx
 import jsonschema_rs
 import pytest
 from partner import ASSERTION_TYPE
-from served import Gateway
+
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
 
 SERVER = "/.well-known/oauth-authorization-server"
 RESOURCE = "/.well-known/oauth-protected-resource/v1"
@@ -66,12 +67,6 @@ RESOURCE_SCHEMA: dict[str, Any] = {
     },
     "patternProperties": {"^resource_name#[a-z]{2}$": {"type": "string"}},
 }
-
-
-@pytest.fixture
-def gateway(sqlite_gateway: Gateway) -> Gateway:
-    """One is enough: nothing here depends on the database."""
-    return sqlite_gateway
 
 
 def told(gateway: Any, path: str) -> dict[str, Any]:

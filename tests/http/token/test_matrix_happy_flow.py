@@ -11,16 +11,11 @@ from typing import Any
 import pytest
 from contract import refused
 from partner import Partner
-from served import Gateway
+
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
 
 TOKEN, USAGE = "/oauth2/token", "/v1/usage"
 LEAST = {"EC": 256, "RSA": 2048, "OKP": 256}
-
-
-@pytest.fixture
-def gateway(sqlite_gateway: Gateway) -> Gateway:
-    """One is enough: nothing here depends on the database."""
-    return sqlite_gateway
 
 
 def bits(text: str) -> float:

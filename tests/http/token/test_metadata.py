@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 ALGORITHMS = {"ES256", "PS256", "EdDSA", "Ed25519"}
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 

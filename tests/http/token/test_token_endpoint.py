@@ -17,6 +17,8 @@ from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import KeySet
 from partner import ASSERTION_TYPE, Partner, ProofKey, b64u
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 TOKEN = "/oauth2/token"
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from contract import REMEDY, STATUS_MEMBERS, UNMATCHED, VERDICT, answered, refused
 
+DATABASES = ("postgresql",)  # two workers there; what is asked here does not depend on the database
+
 REASONS = ("deceased", "by_order", "nik_duplicate", "biometric_duplicate", "biometric_not_recorded", "moved_abroad",
            "anomaly", "not_consolidated", "in_transit", "change_pending", "source_behind")  # fmt: skip
 MATCHED = {"bpjs": STATUS_MEMBERS | {"claims"}, "tax": STATUS_MEMBERS, "bank": VERDICT}

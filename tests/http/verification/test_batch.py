@@ -130,18 +130,18 @@ def test_a_batch_is_bounded(gateway) -> None:
 
 def test_the_day_is_never_overspent(gateway) -> None:
     """A hundred a day are a hundred: a larger batch is refused whole and free, `partial` answers exactly what fits."""
-    partner = gateway.partner("small")
+    partner = gateway.partner("frugal")
 
     def limits() -> tuple[int, int]:
         day = partner.call("GET", "/v1/usage").json()["agreements"][0]["limits"]["day"]
         return day["spent"], day["left"]
 
-    spent, left = limits()  # another test may have asked once
+    spent, left = limits()
     assert spent + left == 100
-    body = gateway.question("small", gateway.resident())
+    body = gateway.question("frugal", gateway.resident())
     first = partner.verify(body)
     answer(first.json(), STATUS_MEMBERS)
-    reasoned = partner.verify(gateway.question("small", gateway.of_reason("deceased")))
+    reasoned = partner.verify(gateway.question("frugal", gateway.of_reason("deceased")))
     answer(reasoned.json(), STATUS_MEMBERS)  # blocked, and why is not this partner's to know
     assert (reasoned.json()["status"], limits()) == ("blocked", (spent + 2, left - 2))
 

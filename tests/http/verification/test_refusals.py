@@ -12,6 +12,8 @@ from served import Gateway
 
 from gateway.errors import Cause
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 UNIDENTIFIED = {"invalid-token", "use-dpop-nonce", "not-found", "method-not-allowed"}
 BY_RECIPE = sorted(
     STATUS.keys() - {"allowance-exhausted", "rate-exceeded", "attempts-exhausted", "context-missing",

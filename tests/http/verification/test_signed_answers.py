@@ -34,6 +34,8 @@ from nik_gateway_client import (
     Unavailable,
 )
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 ONCE = Patience(attempts=1)
 COVERED = ['"@status"', '"content-digest"', '"@method";req', '"@target-uri";req']
 SIGNATURE = {"signature", "signature-input"}

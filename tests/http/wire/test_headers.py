@@ -13,6 +13,8 @@ from contract import refused
 
 from gateway.cli.agreements import agreements
 
+DATABASES = ("sqlite",)  # what is asked here does not depend on the database
+
 _ITEM = re.compile(r'"([a-z]+)"((?:;[a-z]+=\d+)+)')
 
 
