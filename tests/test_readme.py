@@ -137,7 +137,10 @@ def test_what_is_sent_is_what_openapi_says(demonstration: Shown) -> None:
             for person in [*people["status"].values(), *people["reason"].values()]:
                 claims = {name: person["claims"][name] for name in ("name", "birth_date")}
                 fits("Answer", dict(client.verify(person["nik"], purpose, claims, **named).raw))
-            fits("Answer", dict(client.verify(people["status"]["active"]["nik"], purpose, {**claims, "name": "X"}, **named).raw))
+            fits(
+                "Answer",
+                dict(client.verify(people["status"]["active"]["nik"], purpose, {**claims, "name": "X"}, **named).raw),
+            )
             fits("AgreementAnswer", dict(client.agreement()))
             fits("UsageAnswer", dict(client.usage()))
             with pytest.raises(Refusal) as refused:
