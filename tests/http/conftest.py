@@ -56,8 +56,9 @@ def strict_gateway(tmp_path_factory: pytest.TempPathFactory, other_issuer: Other
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A file is asked of both gateways, unless its `DATABASES` names the one that is enough."""
-    if "gateway" in metafunc.fixturenames and not hasattr(metafunc.module, "gateway"):
+    """A file is asked of both gateways, unless its `DATABASES`, or a test itself, names the one that is enough."""
+    own = any(mark.args[0] == "gateway" for mark in metafunc.definition.iter_markers("parametrize"))
+    if "gateway" in metafunc.fixturenames and not own and not hasattr(metafunc.module, "gateway"):
         metafunc.parametrize("gateway", getattr(metafunc.module, "DATABASES", ("sqlite", "postgresql")), indirect=True)
 
 

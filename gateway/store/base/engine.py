@@ -91,11 +91,12 @@ class Database:
         if self._admit is None:
             raise Unguarded("this process has no keeper of the log, so nothing may be sealed")
         with self._locked() as (connection, now):
-            connection.info[ADMIT] = self._admit
+            info = connection.info  # asked for now: a connection that was lost tells it no more
+            info[ADMIT] = self._admit
             try:
                 yield connection, now
             finally:
-                connection.info.pop(ADMIT, None)
+                info.pop(ADMIT, None)
 
     @contextmanager
     def _locked(self) -> Iterator[tuple[Connection, int]]:

@@ -187,8 +187,18 @@ def schemas() -> Schema:
 
 
 def _open_end(schema: Mapping[str, Any]) -> Schema:
-    """A schema of msgspec without what JSON Schema takes for another thing: `title` is the component's name already."""
-    return {name: value for name, value in schema.items() if name != "title"}
+    """A schema of msgspec without what JSON Schema takes for another thing: `title` is the component's name already.
+
+    Rows that are read one by one later are objects.
+    """
+    found = {name: value for name, value in schema.items() if name != "title"}
+    members = found.get("properties", {})
+    bare = [name for name, value in members.items() if value.get("type") == "array" and "items" not in value]
+    return (
+        found | {"properties": members | {name: {**members[name], "items": {"type": "object"}} for name in bare}}
+        if bare
+        else found
+    )
 
 
 def paths(call: Callable[..., Schema], sealed: Iterable[Cause]) -> Schema:
