@@ -146,3 +146,26 @@ def test_what_is_sent_is_what_openapi_says(demonstration: Shown) -> None:
             with pytest.raises(Refusal) as refused:
                 client.verify("1", purpose, claims)
             fits("Problem", dict(refused.value.raw))
+
+
+def test_readmes_story_of_a_nik_that_works_again_runs(demonstration: Shown) -> None:
+    """Line by line in a shell: blocked first, usable once the regency office has sent what mends it."""
+    (story,) = _blocks("bash")
+    commands = demonstration.folder / ".venv" / "bin"
+    commands.mkdir(parents=True)
+    (commands / "nik-gateway").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gateway.cli "$@"\n')
+    (commands / "nik-gateway").chmod(0o755)
+    done = subprocess.run(
+        ["/bin/bash", "-euc", story],
+        cwd=demonstration.folder,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    before, blocked, after = done.stdout.partition("NOT USABLE")
+    assert before.startswith("3202: next ")
+    assert blocked, done.stdout
+    assert "batch 1: accepted: 2\n" in after
+    assert re.search(r"^USABLE$.*^3202: next .*^sound: ", after, re.MULTILINE | re.DOTALL), after
