@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from gateway.console.pages.agreement_faults import Catalogue, fault_of
 from gateway.console.pages.agreement_form import id_of, name_of, pruned, read, unknown
 from gateway.console.pages.agreement_sheet import Box, Rows, Sheet, sheet
 from gateway.partners.lifecycle import examine
+from gateway.partners.present import Present
 from gateway.partners.purposes import PurposeCatalogue
 from gateway.partners.terms import PartnerEntry
 
 ROOT = Path(__file__).parents[2]
+PRESENT = Present(date(2026, 11, 1))
 BANK = PartnerEntry("bank-contoh", "Bank Contoh", "bank")
 WORDS = [Words("id"), Words("en")]
 
@@ -87,9 +90,9 @@ def sent(shown: Sheet) -> Mapping[str, list[str]]:
 
 def test_a_form_that_is_sent_as_it_stands_says_the_same(fields, catalogue, closed) -> None:
     """Showing the example of the documents and reading it back gives the same agreement, to the digest."""
-    before = examine(fields, BANK, "pks", 1, closed, None)
+    before = examine(fields, BANK, "pks", 1, closed, PRESENT)
     again = pruned(read(sent(sheet(fields, (), (), catalogue, WORDS[0]))))
-    after = examine(again, BANK, "pks", 1, closed, None)
+    after = examine(again, BANK, "pks", 1, closed, PRESENT)
     assert before.agreement is not None
     assert (after.missing, after.faults) == ((), ())
     assert after.digest == before.digest
@@ -103,7 +106,7 @@ def test_every_field_of_the_documents_has_a_control(fields) -> None:
 def test_everything_missing_in_an_empty_draft_leads_to_its_control(catalogue, closed) -> None:
     """Each missing field is at a control, a row or a group of the page; none is told without a place."""
     empty = read({})
-    found = examine(empty, BANK, "pks", 1, closed, None)
+    found = examine(empty, BANK, "pks", 1, closed, PRESENT)
     shown = sheet(empty, found.missing, found.faults, catalogue, WORDS[0])
     assert len(shown.lacks) > 25
     assert shown.elsewhere == ()
@@ -132,7 +135,7 @@ def test_every_fault_has_words_and_a_place(fields, catalogue, closed, path, valu
     for name in tables:
         here = here[name]
     here[last] = value
-    found = examine(fields, BANK, "pks", 1, closed, None)
+    found = examine(fields, BANK, "pks", 1, closed, PRESENT)
     assert found.faults
     for fault in found.faults:
         what = fault.partition(": ")[2]

@@ -152,9 +152,10 @@ def certificate(name: str) -> str:
 
 def _key(console: Any) -> tuple[str, list[str]]:
     key = jwk(f"kunci-{next(_numbers)}")
-    body = NewKey(jwk=key, expires="2035-06-01")
+    body = NewKey(jwk=key, expires=day(400))
     told = console.act("propose_key", {"id": registered(console)}, body, PROPOSER)
-    return told["approval"], [ECKey.import_key(key).thumbprint(), key["kid"], "1 Jun 2035", "memegang kunci pribadinya"]
+    shown = [ECKey.import_key(key).thumbprint(), key["kid"], Words("id").day(day(400)), "memegang kunci pribadinya"]
+    return told["approval"], shown
 
 
 def _certificate(console: Any) -> tuple[str, list[str]]:
