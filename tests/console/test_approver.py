@@ -32,6 +32,7 @@ from gateway.administration.requests.partners import (
     SuspensionReason,
 )
 from gateway.administration.requests.staff import NewMember
+from gateway.console.frame.words import Words
 from gateway.partners.document import written_fields
 from gateway.staff.roles import Role
 
