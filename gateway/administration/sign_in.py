@@ -20,7 +20,7 @@ from gateway.oauth.client import Caller
 from gateway.oauth.login import Login, LoginFault, LoginRequest
 from gateway.staff.passkeys import NewPasskey, PasskeyFault, Relying, named
 from gateway.staff.roles import CONSOLE, Role, scopes_of
-from gateway.staff.session import CHALLENGE, WHOLE
+from gateway.staff.session import CHALLENGE, STEPPED_UP, WHOLE
 
 LABEL = 60
 """Characters of a passkey's name."""
@@ -48,6 +48,10 @@ class Session:
     csrf: str
     owner: str = ""  # whom the client belongs to: the partner, or the house's own staff
     lapsed: bool = False
+
+    def fresh(self, now: int, *, alone: bool) -> bool:
+        """Whether the person has just shown who is there: by a step-up, or, who has no passkey (`alone`), by logging in."""
+        return self.stepped_up_until > now or (alone and self.began + STEPPED_UP > now)
 
     def caller(self, scope: str, address: str) -> Caller:
         """Whoever calls, for `Administration.read` and `act`; `scope` bounds the call, and never widens what the roles give."""
@@ -151,7 +155,7 @@ class SessionStore(Protocol):
         """Write down that the session's person was there; whether session and count still hold."""
 
     async def add(self, session: Session, passkey: NewPasskey, label: str) -> bool:
-        """One more passkey; whether the session still holds and nobody has this passkey."""
+        """One more passkey; whether the session still holds, its person was just there, and nobody has this passkey."""
 
     async def end(self, session: Session) -> None:
         """End a session."""
@@ -248,7 +252,11 @@ class SignIn:
             raise self._refused(_NOT_PROVEN)
 
     async def begin_passkey(self, session: Session) -> Ceremony:
-        """One more passkey of whoever is logged in."""
+        """One more passkey of whoever is logged in, and has just shown it. Raises Refused(INSUFFICIENT_SCOPE)."""
+        with _Reachable():
+            known = await self._sessions.passkeys(session.member)
+        if not session.fresh(self._clock.now(), alone=not known):
+            raise Refused(Cause.INSUFFICIENT_SCOPE, fault="a passkey has to be shown first")
         return await self._begin("passkey", session.id, UUID(session.member).bytes, session.person, session.member)
 
     async def finish_passkey(self, session: Session, ceremony: str, response: Mapping[str, Any], label: str) -> None:

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 from console_walk import give_authenticator
+from deployment import CLOCK
 from joserfc.jwk import ECKey
 
 from gateway.administration.requests.partners import ApprovedDigest, SuspensionReason
 from gateway.administration.requests.staff import NewMember
+from gateway.administration.sign_in import digest
 from gateway.staff.roles import Role
+from gateway.staff.session import STEPPED_UP
+from gateway.store.staff.tables import sessions
 
 _numbers = itertools.count(1)
 STAFF = "/console/staff"
@@ -78,7 +82,10 @@ def test_the_list_tells_roles_state_certification_and_passkeys(console, read) ->
 def test_a_link_is_shown_once_with_what_to_tell_and_lets_in(console, page_of, browser, accessible, picture) -> None:
     """The registrar makes it, copies it, and sees it never again; whoever opens it makes a passkey; afterwards there is none."""
     id, name = member(console, "auditor")
-    tab = page_of(Role.REGISTRAR).open(f"{console.origin}{STAFF}/members/{id}")
+    entered = page_of(Role.REGISTRAR)
+    tab = entered.open(f"{console.origin}{STAFF}/members/{id}")
+    of_session = sessions.c.cookie == digest(entered.cookie)  # as if the passkey had just been shown
+    console.change(sessions, of_session, stepped_up_until=CLOCK.now() + STEPPED_UP)
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=console.origin)
     assert "Buat tautan undangan" in tab.locator("main").inner_text()
     tab.get_by_role("button", name="Buat tautan undangan").click()

@@ -14,7 +14,7 @@ from gateway.administration.commands import Act, View
 from gateway.administration.login_challenges import LoginChallenges
 from gateway.administration.requests.partners import ApprovedDigest
 from gateway.administration.requests.staff import NewMember
-from gateway.administration.sign_in import Admission, SignIn
+from gateway.administration.sign_in import Admission, Session, SignIn
 from gateway.clock import Clock, SystemClock, SystemEntropy
 from gateway.errors import Cause, Refused
 from gateway.keyring import Job, MacKey
@@ -95,6 +95,12 @@ class Console:
         ceremony = run(self.sign_in.begin_enrolment(token))
         response = key.create(ceremony.options)
         return key, run(self.sign_in.finish_enrolment(token, ceremony.id, response, "Laptop", "192.0.2.1"))
+
+    def stepped_up(self, key: Authenticator, admission: Admission) -> Session:
+        """The session of a member who has just shown a passkey once more."""
+        ceremony = run(self.sign_in.begin_step_up(admission.session))
+        run(self.sign_in.finish_step_up(admission.session, ceremony.id, key.get(ceremony.options)))
+        return run(self.sign_in.session(admission.cookie))
 
     def log_in(self, key: Authenticator, sign_in: SignIn | None = None) -> Admission:
         """A new session."""

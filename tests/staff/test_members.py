@@ -207,8 +207,9 @@ def test_a_recovery_holds_for_what_its_approver_saw(console: Console) -> None:
     member = console.member()
     key, admission = console.enrol(member)
     proposed = console.do("propose_recovery", {"id": member})
-    ceremony = run(console.sign_in.begin_passkey(admission.session))
-    run(console.sign_in.finish_passkey(admission.session, ceremony.id, key.create(ceremony.options), "Ponsel"))
+    session = console.stepped_up(key, admission)
+    ceremony = run(console.sign_in.begin_passkey(session))
+    run(console.sign_in.finish_passkey(session, ceremony.id, key.create(ceremony.options), "Ponsel"))
     assert (
         cause(console.do, "approve", {"id": proposed["approval"]}, ApprovedDigest(proposed["digest"]), "Sri")
         is Cause.CONFLICT

@@ -263,16 +263,30 @@ def test_a_step_up_is_of_this_session_and_person_for_five_minutes(console: Conso
     assert console.changes()[-1] == "step_up"
 
 
+def test_a_stolen_session_makes_no_passkey(console: Console) -> None:
+    """Without having shown the passkey in the last five minutes none is added: not begun, and not finished."""
+    key, admission = console.enrol(console.member())
+    assert refused(console.sign_in.begin_passkey(admission.session)).refusal.cause is Cause.INSUFFICIENT_SCOPE
+    session = console.stepped_up(key, admission)
+    ceremony = run(console.sign_in.begin_passkey(session))
+    change(console, sessions, stepped_up_until=1)
+    made = Authenticator(ORIGIN).create(ceremony.options)
+    late = refused(console.sign_in.finish_passkey(session, ceremony.id, made, ""))
+    assert late.refusal.cause is Cause.INVALID_TOKEN
+    assert "add_passkey" not in console.changes()
+
+
 def test_a_second_passkey_lets_in_and_the_last_cannot_be_removed(console: Console) -> None:
     """Removing one ends the sessions that were begun with it."""
     member = console.member()
     key, admission = console.enrol(member)
     client = f"console.{member}"
-    ceremony = run(console.sign_in.begin_passkey(admission.session))
+    session = console.stepped_up(key, admission)
+    ceremony = run(console.sign_in.begin_passkey(session))
     assert ceremony.options["excludeCredentials"]
     spare = Authenticator(ORIGIN)
     made = spare.create(ceremony.options)
-    run(console.sign_in.finish_passkey(admission.session, ceremony.id, made, "Kunci \x00cadangan"))
+    run(console.sign_in.finish_passkey(session, ceremony.id, made, "Kunci \x00cadangan"))
     second = console.log_in(spare)
     shown = console.view("me", client=client, token=second.session.id)
     assert [each["label"] for each in shown["passkeys"]] == ["Laptop", "Kunci cadangan"]

@@ -17,13 +17,14 @@ _NAMED = {"session": "field:session"}
 
 
 def _made(docs: Mapping[str, Any], visit: Visit, now: int) -> Mapping[str, Any]:
-    """Days of the certification that are left, what the session began with, and what appearances there are."""
+    """Days of the certification that are left, whether a passkey is to be shown first, and what appearances there are."""
     me = docs["me"]
     days = max(0, (visit.member.certified_until - now) // DAY)
     return {
         "days": days,
         "soon": days <= SOON and not visit.member.lapsed,
         "alone": len(me["passkeys"]) == 1,
+        "shows_first": bool(me["passkeys"]) and visit.member.stepped_up_until <= now,
         "others": len(me["sessions"]) > 1,
         "current": next((each["id"] for each in me["sessions"] if each["current"]), ""),
         "themes": (*THEMES, "auto"),
@@ -65,6 +66,7 @@ PAGES = (
                 fields=(Field("passkey", "hidden"),),
                 path={"passkey": "field:passkey"},
                 grave=True,
+                step_up=True,
             ),
             Action("end_session", EVERYBODY, CONSOLE, fields=_SESSION, path=_NAMED),
             Action("end_other_sessions", EVERYBODY, CONSOLE, fields=_SESSION, path=_NAMED),

@@ -115,7 +115,14 @@ MEMBER = Page(
     tables=(TableSpec("member_passkeys", "member", (Column("label"), Column("created_at", "time")), items="passkeys"),),
     actions=(
         Action(
-            "invite_member", _OWN, WRITE, bodies.Nothing, shows_once=True, when={"state": "invited"}, **_ON_MEMBER
+            "invite_member",
+            _OWN,
+            WRITE,
+            bodies.Nothing,
+            shows_once=True,
+            step_up=True,
+            when={"state": "invited"},
+            **_ON_MEMBER,
         ),
         Action("recertify_member", _READERS, APPROVE, bodies.Nothing, also=WRITE, **_ON_MEMBER),
         Action(

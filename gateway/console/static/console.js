@@ -46,8 +46,15 @@ function told(credential) {
   };
 }
 
+async function stepUp(csrf) {
+  const begun = await step("/console/step-up/begin", {}, csrf);
+  const credential = await navigator.credentials.get({ publicKey: request(begun.options) });
+  await step("/console/step-up/finish", { ceremony: begun.ceremony, response: told(credential) }, csrf);
+}
+
 async function ceremony(form, token) {
   const { passkey: kind, csrf } = form.dataset;
+  if (form.dataset.first) await stepUp(csrf); // whoever has the session alone makes no passkey of it
   const label = form.elements.label?.value ?? "";
   const begun = await step(`/console/${kind}/begin`, kind === "enrol" ? { token } : {}, csrf);
   const making = kind === "enrol" || kind === "passkey";

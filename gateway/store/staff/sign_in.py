@@ -225,6 +225,9 @@ class StoredSessions:
             held = _read(connection, sessions.c.id, session.id, now)
             if held is None or _known(connection, passkey):
                 return False
+            own = connection.execute(select(passkeys.c.id).where(passkeys.c.member == held.member)).first()
+            if not held.fresh(now, alone=own is None):
+                return False
             before = member_base(connection, held.member)
             key = self._keep(connection, held.member, passkey, label, now)
             told = {"change": "add_passkey", "passkey": key, "session": session.id, "before": before}
