@@ -119,7 +119,7 @@ class OpenedSession:
 
 
 class SessionStore(Protocol):
-    """The port through which the entrance reaches the store. Sessions come without `csrf`. All raise StoreUnavailable."""
+    """The port through which sign-in reaches the store. Sessions come without `csrf`. All raise StoreUnavailable."""
 
     async def open(self, id: str, opened: OpenedSession) -> None:
         """Keep a challenge. Raises Refused(OVERLOADED) when too many wait."""
@@ -164,7 +164,7 @@ class SessionStore(Protocol):
 class SignIn:
     """Lets people in. Every failure to prove who one is looks the same, and is only counted."""
 
-    def __init__(  # noqa: PLR0913  what the entrance reaches
+    def __init__(  # noqa: PLR0913  what sign-in reaches
         self,
         sessions: SessionStore,
         relying: Relying,

@@ -1,4 +1,4 @@
-"""How is the entrance of the console put together?"""
+"""How is the sign-in of the console put together?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CALLBACK = "/console/external"
 
 
 def sign_in_of(deployment: Deployment, note: Callable[[str], None]) -> tuple[SignIn, StoredSessions]:
-    """(the entrance, what it reads and writes, to be closed at the end). `note` counts a refusal before identity.
+    """(sign-in, what it reads and writes, to be closed at the end). `note` counts a refusal before identity.
 
     Raises Misconfigured when the secret of the OpenID provider cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Which routes does the console have? Two for every page and one for every action of PAGES, and those of the entrance."""
+"""Which routes does the console have? Two for every page and one for every action of PAGES, and those of sign-in."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class _UndoneError(Exception):
 
 
 class AdministrationOf:
-    """Administration in one database; see `verification.acts.Desk`."""
+    """Administration in one database; see `administration.commands.AdministrationPort`."""
 
     def __init__(  # noqa: PLR0913, PLR0917  what administration reaches
         self,
@@ -134,12 +134,12 @@ class AdministrationOf:
         self._feeding = ThreadPoolExecutor(1, thread_name_prefix="feeds")
 
     async def perform(self, act: Act, submission: Submission) -> Outcome:
-        """See `Desk.perform`. Raises StoreUnavailable, CommitUnknown."""
+        """See `AdministrationPort.perform`. Raises StoreUnavailable, CommitUnknown."""
         threads = self._feeding if act.name in FEEDING else self._acting
         return await asyncio.get_running_loop().run_in_executor(threads, self._perform, act, submission)
 
     async def show(self, view: View) -> Shown:
-        """See `Desk.show`."""
+        """See `AdministrationPort.show`."""
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._show, view)
 
     def close(self) -> None:

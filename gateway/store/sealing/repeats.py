@@ -1,4 +1,4 @@
-"""Was an act done under this idempotency key already? What the seal keeps of answers (`verification.sealer`, step c), for acts."""
+"""Was an act done under this idempotency key already? What the seal keeps of answers (`sealing.sealer`, step c), for acts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How are invitations used, passkeys found and sessions kept? What proves or ends something is sealed with its entry.
 
-Challenges, and when a session was last seen, change without one. See `verification.entrance.Gatehouse`.
+Challenges, and when a session was last seen, change without one. See `administration.sign_in.SessionStore`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _T = TypeVar("_T")
 
 
 class StoredSessions:
-    """The entrance's side of one database."""
+    """What sign-in keeps, in one database."""
 
     def __init__(self, database: Database, clock: Clock, entropy: Entropy) -> None:
         self._database = database
         self._clock = clock
         self._entropy = entropy
         # Apart from administration's: a flood of log-ins must keep no emergency suspension waiting.
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="gatehouse")
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="sessions")
 
     def close(self) -> None:
         """Stop the threads."""
@@ -48,11 +48,11 @@ class StoredSessions:
         return await asyncio.get_running_loop().run_in_executor(self._threads, do, *told)
 
     async def open(self, id: str, opened: OpenedSession) -> None:
-        """See `Gatehouse.open`."""
+        """See `SessionStore.open`."""
         await self._run(self._open, id, opened)
 
     async def take(self, id: str) -> OpenedSession | None:
-        """See `Gatehouse.take`."""
+        """See `SessionStore.take`."""
         return await self._run(self._take, id)
 
     async def use(self, id: str, until: int) -> bool:
@@ -60,44 +60,44 @@ class StoredSessions:
         return await self._run(self._use, id, until)
 
     async def invited(self, token: bytes) -> Invitation | None:
-        """See `Gatehouse.invited`."""
+        """See `SessionStore.invited`."""
         return await self._run(self._invited, token)
 
     async def passkeys(self, member: str) -> tuple[Passkey, ...]:
-        """See `Gatehouse.passkeys`."""
+        """See `SessionStore.passkeys`."""
         return await self._run(self._passkeys, passkeys.c.member, member)
 
     async def passkey(self, credential: bytes) -> Passkey | None:
-        """See `Gatehouse.passkey`."""
+        """See `SessionStore.passkey`."""
         found = await self._run(self._passkeys, passkeys.c.credential, credential)
         return found[0] if found else None
 
     async def enrol(self, token: bytes, passkey: NewPasskey, label: str, cookie: bytes, address: str) -> Session | None:
-        """See `Gatehouse.enrol`."""
+        """See `SessionStore.enrol`."""
         return await self._run(self._enrol, token, passkey, label, cookie, address)
 
     async def admit(self, passkey: Passkey, count: int, cookie: bytes, address: str) -> Session | None:
-        """See `Gatehouse.admit`."""
+        """See `SessionStore.admit`."""
         return await self._run(self._admit, passkey, count, cookie, address)
 
     async def admit_external(self, subject: str, cookie: bytes, address: str, session: str) -> Session | None:
-        """See `Gatehouse.admit_external`."""
+        """See `SessionStore.admit_external`."""
         return await self._run(self._admit_external, subject, cookie, address, session)
 
     async def session(self, cookie: bytes) -> Session | None:
-        """See `Gatehouse.session`."""
+        """See `SessionStore.session`."""
         return await self._run(self._session, cookie)
 
     async def step_up(self, session: Session, passkey: Passkey, count: int) -> bool:
-        """See `Gatehouse.step_up`."""
+        """See `SessionStore.step_up`."""
         return await self._run(self._step_up, session, passkey, count)
 
     async def add(self, session: Session, passkey: NewPasskey, label: str) -> bool:
-        """See `Gatehouse.add`."""
+        """See `SessionStore.add`."""
         return await self._run(self._add, session, passkey, label)
 
     async def end(self, session: Session) -> None:
-        """See `Gatehouse.end`."""
+        """See `SessionStore.end`."""
         await self._run(self._end, session)
 
     # ------------------------------------------------------------------------------------------- ceremonies

@@ -24,7 +24,7 @@ FRESH = 2 * SECOND  # how long watermarks serve before they are read again; olde
 
 
 class ThreadedReading:
-    """Reads in threads of its own; see `verification.standing.CorridorReads`."""
+    """Reads in threads of its own; see `sealing.standing.CorridorReads`."""
 
     def __init__(
         self, database: Database, register: RegisterOf, partners: PartnersOf, clock: Clock, threads: int = 2
@@ -39,7 +39,7 @@ class ThreadedReading:
         self._earlier = Lookup(database.dialect, "SELECT id, leaf, private FROM ledger_entries", ledger_entries.c.id)
 
     async def standing(self, client_id: str) -> Standing | None:
-        """See `Reading.standing`."""
+        """See `CorridorReads.standing`."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_standing, client_id)
 
     def _read_standing(self, client_id: str) -> Standing | None:
@@ -55,7 +55,7 @@ class ThreadedReading:
             return self._partners.certificates(connection)
 
     async def find(self, indexes: Sequence[bytes], earlier: Sequence[str], cases: Sequence[str] = ()) -> RegisterRows:
-        """See `Reading.find`."""
+        """See `CorridorReads.find`."""
         if self._embedded:
             # A look-up in the embedded database takes microseconds; handing it to a thread and back takes longer.
             return self._find(indexes, earlier, cases)
