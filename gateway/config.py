@@ -198,6 +198,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Of those, how many one address may have; a listed proxy may have all.",
     ),
     Setting(
+        "server.drain_seconds",
+        5,
+        _whole(0, 300),
+        "How long, once told to stop, /readyz is red while calls are still taken, so that a proxy sends no more.",
+    ),
+    Setting(
         "server.proxies",
         [],
         _networks,
@@ -336,6 +342,7 @@ class Settings:
     server_workers: int
     server_connections: int
     server_connections_by_address: int
+    server_drain_seconds: int
     server_proxies: tuple[IPv4Network | IPv6Network, ...]
     tls_certificate: Path | None
     tls_key: Path | None

@@ -6,13 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
 
 import structlog
 
 from gateway.app.deployment import Deployment
-from gateway.errors import KeysUnavailable, LedgerForked, StoreUnavailable
-from gateway.keyring import Job, Keyring
+from gateway.errors import LedgerForked, StoreUnavailable
 from gateway.ledger.publication.checkpoint import origin_of, signers_of
 from gateway.ledger.publication.cosigning import Cosigners
 from gateway.ledger.publication.keeper import Keeper
@@ -52,12 +50,15 @@ def keeper_of(deployment: Deployment, metrics: Metrics | None = None) -> Keeper:
 
 
 class Publishing:
-    """The sealing process's part of the log: refuses a database that is not ours, and publishes checkpoints."""
+    """The sealing process's part of the log: refuses a database that is not ours, and publishes checkpoints.
+
+    `fault` says why none could be published last, empty when one was.
+    """
 
     def __init__(self, deployment: Deployment, keeper: Keeper, metrics: Metrics) -> None:
         self._keeper = keeper
         self._metrics = metrics
-        self._told = ""
+        self.fault = ""
         self._task: asyncio.Task[None] | None = None
         deployment.database.guard(keeper.admit)
 
@@ -67,7 +68,7 @@ class Publishing:
             await asyncio.to_thread(self._keeper.examine)
             await plain.started(facts)
         except LedgerForked as fork:
-            self._told = str(fork)
+            self.fault = str(fork)
             _log.error("this database is refused: nothing is sealed", reason=str(fork))
         await self._publish()
         self._task = asyncio.create_task(self._run())
@@ -82,20 +83,25 @@ class Publishing:
             await asyncio.to_thread(self._keeper.publish)
         except LedgerForked as fork:
             self._metrics.note_checkpoint("refused")
-            if self._told != str(fork):  # once, not every two seconds
+            if self.fault != str(fork):  # once, not every two seconds
                 _log.error("this database is refused: nothing is sealed", reason=str(fork))
-            self._told = str(fork)
+            self.fault = str(fork)
         except (StoreUnavailable, OSError) as fault:
             self._metrics.note_checkpoint("unreachable")
-            if self._told != str(fault):
+            if self.fault != str(fault):
                 _log.warning("no checkpoint could be published", reason=str(fault))
-            self._told = str(fault)
+            self.fault = str(fault)
         except Exception:  # noqa: BLE001  the next attempt is two seconds away; the seal goes on under `Keeper.admit`
             self._metrics.note_checkpoint("failed")
+            self.fault = "see the log"
             _log.exception("no checkpoint could be published")
         else:
             self._metrics.note_checkpoint("published")
-            self._told = ""
+            self.fault = ""
+
+    async def health(self) -> str:
+        """Why no checkpoint can be published at present; empty when they are."""
+        return self.fault
 
     async def end(self) -> None:
         """A last checkpoint over what was sealed."""
@@ -105,21 +111,3 @@ class Publishing:
                 await self._task
             await self._publish()
         self._keeper.close()
-
-
-def readiness(keeper: Keeper, keyring: Keyring) -> Mapping[str, Any]:
-    """Whether keys and database answer, and its ledger extends the checkpoint kept outside it."""
-    try:
-        keyring.mac(Job.INDEX).mac(b"")
-    except KeysUnavailable as fault:
-        return {"ready": False, "keys": str(fault)}
-    try:
-        keeper.examine()
-        published = keeper.public()
-    except LedgerForked as fork:
-        return {"ready": False, "database": "reachable", "ledger": str(fork)}
-    except StoreUnavailable:
-        return {"ready": False, "database": "unreachable"}
-    if published is None:
-        return {"ready": False, "database": "reachable", "ledger": "no checkpoint was published yet"}
-    return {"ready": True, "database": "reachable", "ledger": "whole", "keys": "present"}

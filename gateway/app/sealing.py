@@ -11,6 +11,7 @@ import structlog
 from gateway.app.background import follow, going_on, watch_over
 from gateway.app.deployment import Deployment, lock_sealer, open_deployment
 from gateway.app.publishing import Publishing, keeper_of
+from gateway.app.readiness import keep_probing
 from gateway.clock import Clock, Entropy
 from gateway.config import Settings
 from gateway.sealing.queue import LocalSealing
@@ -54,7 +55,12 @@ async def seal_for_workers(settings: Settings, clock: Clock, entropy: Entropy, p
     metrics = Metrics()
     publishing = Publishing(deployment, keeper_of(deployment, metrics), metrics)
     await publishing.begin(plain, {"role": "sealer"})
+
+    async def health() -> str:
+        return await sealing.health() or await publishing.health()
+
     rounds = [
+        keep_probing(sealing, deployment.database),
         watch_over(Watch(deployment.database, clock, entropy, metrics.note_alert)),
         follow(
             Follower(deployment.database),
@@ -64,7 +70,7 @@ async def seal_for_workers(settings: Settings, clock: Clock, entropy: Entropy, p
     _log.info("sealing", socket=str(path))
     try:
         async with going_on(rounds):
-            await serve_sealing(path, sealing, stop)
+            await serve_sealing(path, sealing, stop, health)
     finally:
         await publishing.end()
         reading.close()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,8 @@ from gateway.app.background import (
 )
 from gateway.app.console import sign_in_of
 from gateway.app.deployment import Deployment, authorities_of, lock_sealer, metrics_token_of, open_deployment
-from gateway.app.publishing import Publishing, keeper_of, readiness
+from gateway.app.publishing import Publishing, keeper_of
+from gateway.app.readiness import Readiness, keep_probing
 from gateway.app.sealing import sealer_of
 from gateway.clock import HOUR, Clock, Entropy
 from gateway.config import Settings
@@ -172,8 +172,13 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
     deployment.database.guard(keeper.admit)
     publishing = None if sealer_socket else Publishing(deployment, keeper, metrics)
 
-    async def ready() -> Mapping[str, Any]:
-        return await asyncio.to_thread(readiness, keeper, keyring)
+    rate_limiter = RateLimiter(
+        settings.door_store, settings.door_failures, settings.door_calls, clock, settings.door_ipv6_prefix
+    )
+    others = {"sealing": sealing.health, "door": rate_limiter.health}
+    if publishing is not None:
+        others["checkpoint"] = publishing.health
+    ready = Readiness(keeper, keyring, deployment.database, others)
 
     plain = SealedReads(clock, entropy, directory, sealing, reading.account)
     feeds = Feeds(
@@ -213,9 +218,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
         issuer=issuer,
         clock=clock,
         entropy=entropy,
-        rate_limiter=RateLimiter(
-            settings.door_store, settings.door_failures, settings.door_calls, clock, settings.door_ipv6_prefix
-        ),
+        rate_limiter=rate_limiter,
         identifier=Identifier(tokens, proofs, clock),
         proofs=proofs,
         token_endpoint=token_endpoint,
@@ -246,9 +249,10 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
 
     def rounds() -> list[Coroutine[Any, Any, None]]:
         made = [count(components), keep_times(components, deployment.database, worker)]
-        if sealer_socket is None:
+        if isinstance(sealing, LocalSealing):
             made += [
                 go_on_with(feeds),
+                keep_probing(sealing, deployment.database),
                 watch_over(Watch(deployment.database, clock, entropy, metrics.note_alert)),
                 follow(
                     Follower(deployment.database),
@@ -285,6 +289,7 @@ def _assemble(  # noqa: C901, PLR0913, PLR0915  what `build` has opened
             _log.info("stopped")
 
     made = application(components, console_routes(components), None, [lifespan])
+    made.state["readiness"] = ready
     made.state["started"] = {"issuer": issuer, "policy": shelf.decider.policies.digest}
     return made
 

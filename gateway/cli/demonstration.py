@@ -254,7 +254,7 @@ class Demonstration:
         text = (
             f'issuer = "{self._base_url}"\ndemo = true\n\n'
             f'[database]\nurl = "{self._database}"\n\n'
-            f'[server]\nhost = "{host}"\nport = {port}\nworkers = {workers}\n\n{self._tls_settings(host)}'
+            f'[server]\nhost = "{host}"\nport = {port}\nworkers = {workers}\ndrain_seconds = 0\n\n{self._tls_settings(host)}'
             f'[metrics]\ntoken_file = "metrics.token"\n{self._console_settings()}{self._ledger_settings()}'
         )
         self.settings_file.write_text(f"{_HEAD}{_mark(text)}\n{text}", "utf-8")

@@ -132,6 +132,8 @@ class _Server(uvicorn.Server):
         """Run what the application begins with, then listen."""
         await super().startup(sockets)
         application: Any = self.config.app
+        readiness = application.state["readiness"]
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: setattr(readiness, "draining", True))
         _log.info("started", **application.state["started"])
 
 
@@ -159,6 +161,7 @@ def worker_process(config: Path, parent: int, listen: int, sealer: Path | None) 
     trust = None if listener is None else listener.trust
     with _retried():
         application = build(settings, SystemClock(), SystemEntropy(), sealer_socket=sealer, trust=trust)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # told to be drained before it listens: nobody calls it anyway
     calm()
     server = _Server(
         uvicorn.Config(

@@ -23,10 +23,13 @@ from gateway.cli.demo_feeder import feeder_profile
 from gateway.cli.output import COULD_NOT_RUN
 from gateway.config import Settings
 from gateway.errors import Misconfigured
+from gateway.sealing.socket import alive
 
 _log = structlog.get_logger("gateway.supervisor")
 CALM = 1.0  # seconds a process must live before it is started again at once
 ROOM = 70  # bytes that the name of a temporary directory may have
+SILENT = 2.5  # seconds that a sealer may say nothing before it is ended and started again
+ASKING = 1.0  # seconds that it has for one reply
 GRACE = 15.0  # seconds that a process has to finish what it is doing
 
 
@@ -38,6 +41,7 @@ class _Child:
     starts: int = 0
     born: float = 0.0
     not_before: float = 0.0
+    heard: float = 0.0  # when it last said how it is; 0 before the first time
 
 
 class Supervisor:
@@ -97,9 +101,10 @@ class Supervisor:
                         code = COULD_NOT_RUN
                         self._stopping.set()
                         break
+                self._listen_to_sealer()
                 self._stopping.wait(0.2)
         finally:
-            self._stop()
+            self._stop(drain=not code)
         return code
 
     def stopped(self, seconds: float) -> bool:
@@ -111,6 +116,29 @@ class Supervisor:
     def stop(self) -> None:
         """Ask `run` to end."""
         self._stopping.set()
+
+    def _listen_to_sealer(self) -> None:
+        """End a sealer that has once spoken and says nothing any more: stopped, it may hold the lock of every node."""
+        sealer = self._children[0]
+        if len(self._children) == 1 or sealer.process is None:
+            return
+        if alive(self._folder / "sealer.sock", ASKING):
+            sealer.heard = time.monotonic()
+        elif sealer.heard and time.monotonic() - sealer.heard > SILENT:
+            _log.error("the sealer says nothing: it is ended", process=sealer.name)
+            sealer.process.kill()
+            sealer.heard = 0.0
+
+    def _drain(self) -> None:
+        """Let whoever sends calls notice: /readyz is red, and everything else goes on as before."""
+        for child in self._children:
+            if child.name != "sealer" and child.process is not None and child.process.poll() is None:
+                child.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + self._settings.server_drain_seconds
+        while time.monotonic() < deadline and any(
+            child.process is not None and child.process.poll() is None for child in self._children
+        ):
+            time.sleep(0.1)
 
     def _tend(self, child: _Child) -> bool:
         """Start a child that does not run. False when it can never run: it says itself why."""
@@ -131,15 +159,18 @@ class Supervisor:
                 environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._folder / "metrics")
             child.process = subprocess.Popen(  # noqa: S603  our own program
                 [sys.executable, "-m", "gateway.cli", *child.arguments],
-                pass_fds=(self.socket.fileno(),),
+                pass_fds=() if child.name == "sealer" else (self.socket.fileno(),),
                 env=environment,
             )
             child.starts += 1
-            child.born = now
+            child.born, child.heard = now, 0.0
         return True
 
-    def _stop(self) -> None:
+    def _stop(self, *, drain: bool) -> None:
         """Workers first, so that what they have in hand is still sealed; then the sealer."""
+        if drain:
+            self._drain()
+        self.socket.close()  # so that nobody is let in any more once the workers have stopped to listen
         for group in (self._children[::-1] if len(self._children) == 1 else self._children[1:], self._children[:1]):
             running = [child.process for child in group if child.process is not None and child.process.poll() is None]
             for process in running:
@@ -150,5 +181,4 @@ class Supervisor:
                     process.wait(max(deadline - time.monotonic(), 0.1))
                 except subprocess.TimeoutExpired:
                     process.kill()
-        self.socket.close()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -114,8 +114,10 @@ class Sealer:
                 )
             # f: leaving the block has committed, durably
         except CommitUnknown as unknown:
-            if unknown.local or unit is None or not unit.entries or not self._found(unit.entries[-1].id, unknown):
+            if unknown.local or unit is None or not unit.entries:
                 raise
+            if not self._found(unit.entries[-1].id, unknown):  # looked up under the lock: so it never will be there
+                raise StoreUnavailable(f"nothing was committed: {unknown}") from unknown
         return outcomes
 
     def _found(self, entry: str, unknown: CommitUnknown) -> bool:

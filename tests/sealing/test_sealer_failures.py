@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from admitting import any_log
 from msgspec.structs import replace
-from sqlalchemy import text, update
+from sqlalchemy import Connection, text, update
 from submissions import AMPLE, ENTROPY, ISSUER, Deployment, body, cause, draft, proof, refusal, repeat, submit
 
 from gateway.clock import SystemClock
@@ -25,6 +26,8 @@ from gateway.store.ledger.tables import ledger_head
 from gateway.store.migrations import schema
 from gateway.store.sealing.seals import SealsOf
 from gateway.web.http.problems import Problems
+
+PATIENCE = 8  # seconds, of which the server needs 2.5
 
 
 def poisons() -> dict[str, Submission]:
@@ -207,12 +210,13 @@ def test_a_commit_whose_answer_was_lost_is_looked_up(wired: tuple[Deployment, Wi
     assert cause(deployment.one(proofs=(used,))) == "invalid-dpop-proof"
 
 
-def test_a_commit_that_never_arrived_stays_unknown(wired: tuple[Deployment, Wire]) -> None:
-    """Nothing is in the ledger, so nothing may leave; the next call is sealed."""
+def test_a_commit_that_never_arrived_is_known_not_to_be_there(wired: tuple[Deployment, Wire]) -> None:
+    """It was looked up under the lock, so it never will be: nothing may leave and nothing is billed; the next is sealed."""
     deployment, wire = wired
     wire.cut = "before"
-    with pytest.raises(CommitUnknown):
+    with pytest.raises(StoreUnavailable) as raised:
         deployment.one()
+    assert not isinstance(raised.value, CommitUnknown)
     assert deployment.check().size == 1
     assert cause(deployment.one()) == ""
 
@@ -275,9 +279,15 @@ def test_a_database_that_cannot_be_reached_is_unavailable(keyring: Keyring, tmp_
 
 def test_a_lock_that_is_not_given_back_holds_nobody_for_ever(served: Deployment) -> None:
     """The server gives up a transaction of a node that is gone; who waits for the lock until then is told so in time."""
-    names = ("lock_timeout", "idle_in_transaction_session_timeout")
-    with served.database.engine.connect() as connection:
-        assert [connection.execute(text(f"SHOW {name}")).scalar() for name in names] == ["10s", "1min"]
+    names = ("lock_timeout", "idle_in_transaction_session_timeout", "statement_timeout")
+
+    def bounds(connection: Connection) -> list[Any]:
+        return [connection.execute(text(f"SHOW {name}")).scalar() for name in names]
+
+    with served.database.reading() as connection:
+        assert bounds(connection) == ["10s", "30s", "0"]
+    with served.database.sealing() as (connection, _):
+        assert bounds(connection) == ["10s", "2500ms", "30s"]
     hasty = Database(served.database.url, SystemClock(), any_log)
     with hasty.engine.connect() as connection:
         connection.execute(text("SET lock_timeout = 50"))
@@ -286,3 +296,10 @@ def test_a_lock_that_is_not_given_back_holds_nobody_for_ever(served: Deployment)
         Deployment(hasty, served.keyring).one()
     assert cause(Deployment(hasty, served.keyring).one()) == ""
     hasty.close()
+    began = time.monotonic()
+    other = Database(served.database.url, SystemClock(), any_log)
+    with pytest.raises(StoreUnavailable), served.database.sealing() as (held, _):  # as a node that is stopped  # noqa: PT012  it is the block that fails
+        assert cause(Deployment(other, served.keyring).one()) == ""
+        held.execute(text("SELECT 1"))
+    assert time.monotonic() - began < PATIENCE
+    other.close()

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 
 from gateway.clock import SECOND, SystemClock
 from gateway.errors import CommitUnknown, StoreUnavailable
+from gateway.store.base import schema
 from gateway.store.base.engine import Database
 from gateway.store.base.statements import Lookup, put_many
 from gateway.store.base.tables import epochs
@@ -184,3 +185,44 @@ def test_a_read_that_was_broken_off_keeps_nobody_from_writing(database: Database
         with database.sealing() as (connection, _):
             put_many(connection, epochs, [("written", turn)], ("count",))
     assert ("written", 5) in rows(database, epochs)
+
+
+def test_a_fault_of_a_statement_throws_no_connection_away(postgresql_url: str) -> None:
+    """Whatever is refused or timed out, the backend stays; only a connection that is lost takes the pool along."""
+    database = Database(postgresql_url, SystemClock(), any_log)
+
+    def backend() -> int:
+        with database.reading() as connection:
+            return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+    before = backend()
+    for _ in range(5):
+        with pytest.raises(StoreUnavailable), database.reading() as connection:  # noqa: PT012
+            connection.execute(text("SET LOCAL statement_timeout = 1"))
+            connection.execute(text("SELECT pg_sleep(1)"))
+        with pytest.raises(StoreUnavailable), database.sealing() as (connection, _):  # noqa: PT012
+            connection.execute(text("SET LOCAL statement_timeout = 1"))
+            connection.execute(text("SELECT pg_sleep(1)"))
+    assert backend() == before
+    with pytest.raises(StoreUnavailable), database.reading() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert backend() != before
+    database.close()
+
+
+@pytest.mark.parametrize("end", ["", "-wal"])
+def test_other_files_in_the_place_of_the_open_ones_are_noticed(sqlite_url: str, end: str) -> None:
+    """What is sealed after somebody moved the files away is not told as sealed, and nothing is from then on."""
+    database = Database(sqlite_url, SystemClock(), any_log)
+    schema.upgrade(database)
+    with database.sealing() as (connection, _):
+        put_many(connection, partners, [("a", "A", "bank", True)])
+    assert database.sqlite_file is not None
+    moved = database.sqlite_file.with_name(database.sqlite_file.name + end)
+    moved.rename(moved.with_name("moved" + end))
+    with pytest.raises(StoreUnavailable), database.sealing() as (connection, _):
+        put_many(connection, partners, [("b", "B", "bank", True)])
+    assert database.replaced
+    with pytest.raises(StoreUnavailable, match="restart"), database.sealing():
+        pass
+    database.close()

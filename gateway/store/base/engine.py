@@ -5,6 +5,7 @@ SQLite: WAL, synchronous=FULL, explicit BEGIN. PostgreSQL: read committed, and a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,7 +22,9 @@ REGISTER_LOCK = 0x4E_49_4D
 """PostgreSQL: the advisory lock of whoever writes records; taken after that of the seal, never before it."""
 SEAL_LOCK = 0x4E_49_4B  # "NIK": the advisory lock that everyone who appends to the ledger takes first
 BUSY = 10_000  # milliseconds to wait for whoever writes
-IDLE = 60_000  # milliseconds after which PostgreSQL gives up a transaction, and its lock, of a node that is gone
+IDLE = 30_000  # milliseconds after which PostgreSQL gives up a transaction of whoever is gone
+HELD = 2_500  # the same, while it holds the sealing lock: nobody may keep the other nodes waiting longer than this
+LONGEST = 30_000  # milliseconds of one statement under the sealing lock
 _PATIENCE = {
     "connect_timeout": 5,
     "tcp_user_timeout": BUSY,
@@ -51,6 +54,11 @@ class Database:
         self._transient = (driver.OperationalError, driver.InterfaceError)
         self._writer = Lock()
         self._admit = admit
+        self._anchored: tuple[int, ...] | None = None
+        self._replaced = False
+        if self.dialect == "sqlite":
+            # The files may change rightly only when nobody of this process holds them open.
+            event.listen(self.engine, "close", lambda *_: setattr(self, "_anchored", None))
 
     def guard(self, admit: Admit) -> None:
         """Have `admit` asked in every transaction of this process that appends: `Keeper.admit` of the node."""
@@ -60,6 +68,37 @@ class Database:
     def sqlite_file(self) -> Path | None:
         """The file of an SQLite database."""
         return Path(self.engine.url.database or "") if self.dialect == "sqlite" else None
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the SQLite file that was opened is no longer the one of that name: what is sealed in it would be lost."""
+        return self._replaced
+
+    def _files(self) -> tuple[int, ...]:
+        """Which files an SQLite database is, by inode."""
+        name = self.engine.url.database or ""
+        try:
+            return tuple(os.stat(name + end).st_ino for end in ("", "-wal"))  # noqa: PTH116  for every seal
+        except FileNotFoundError:
+            return ()
+
+    def _require_same_files(self) -> None:
+        """Raises StoreUnavailable, from now on, when somebody has put other files in the place of those that are open."""
+        if self.dialect != "sqlite" or self._anchored is None:
+            return
+        if self._files() != self._anchored:
+            self._replaced = True
+        if self._replaced:
+            raise StoreUnavailable("the database's files are no longer those that were opened: restart the gateway")
+
+    def _anchor(self) -> None:
+        """After a commit: were the files that it went to still those of that name? Raises CommitUnknown."""
+        files = self._files()
+        if self._anchored is None:
+            self._anchored = files
+        elif files != self._anchored:
+            self._replaced = True
+            raise CommitUnknown("the database's files are no longer those that were opened")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -71,13 +110,13 @@ class Database:
                 try:
                     yield connection
                 except BaseException:
+                    self._forget(connection)
                     if self.dialect == "sqlite":
                         # A cursor that was broken off keeps its snapshot, and nothing can be written after an old one.
                         connection.invalidate()
                     raise
                 connection.rollback()
         except (DBAPIError, self._faults) as fault:
-            self._forget(fault)
             raise StoreUnavailable(_brief(fault)) from fault
 
     @contextmanager
@@ -106,16 +145,18 @@ class Database:
             raise StoreUnavailable(_brief(fault)) from fault
         with connection, self._turn():
             try:
+                self._require_same_files()
                 now = self._lock(connection)
             except (DBAPIError, self._faults) as fault:
+                self._forget(connection)
                 raise StoreUnavailable(_brief(fault)) from fault
             try:
                 yield connection, now
             except (DBAPIError, self._faults) as fault:
-                self._forget(fault)
+                lost = self._forget(connection)
                 with suppress(DBAPIError):
                     connection.rollback()
-                if isinstance(getattr(fault, "orig", fault), self._transient):
+                if lost or isinstance(getattr(fault, "orig", fault), self._transient):
                     raise StoreUnavailable(_brief(fault)) from fault
                 raise
             except BaseException:
@@ -148,11 +189,14 @@ class Database:
             return
         try:
             with self.engine.begin() as connection:
-                if lock is not None:
-                    connection.execute(_LOCK, {"key": lock})
-                yield connection
+                try:
+                    if lock is not None:
+                        connection.execute(_LOCK, {"key": lock})
+                    yield connection
+                except (DBAPIError, self._faults):
+                    self._forget(connection)
+                    raise
         except (DBAPIError, self._faults) as fault:
-            self._forget(fault)
             raise StoreUnavailable(_brief(fault)) from fault
 
     def lock_register(self, connection: Connection) -> None:
@@ -160,17 +204,25 @@ class Database:
         if self.dialect != "sqlite":
             connection.execute(_LOCK, {"key": REGISTER_LOCK})
 
-    def _forget(self, fault: BaseException) -> None:
-        """Give up pooled connections when one was lost: SQLAlchemy sees only the faults of statements that it ran."""
-        if isinstance(fault, self._transient) and self.dialect == "postgresql":
+    def _forget(self, connection: Connection) -> bool:
+        """Give up the pool when this connection was lost, for the others went with it; a fault of a statement is none.
+
+        Tells whether it was. SQLAlchemy sees only the faults of statements that it ran.
+        """
+        if self.dialect != "postgresql":
+            return False
+        driver: Any = None if connection.invalidated else connection.connection.driver_connection
+        lost = driver is None or bool(driver.closed)
+        if lost:
             self.engine.dispose()
+        return lost
 
     def _lock(self, connection: Connection) -> int:
         if self.dialect == "sqlite":
             self._begin(connection, "BEGIN IMMEDIATE")
             return self._clock.now()
         # A statement of its own: one that also read would read from before it got the lock.
-        connection.execute(_LOCK, {"key": SEAL_LOCK})
+        connection.execute(_SEAL_LOCK, {"key": SEAL_LOCK})
         return int(connection.execute(_NOW).scalar_one())
 
     @staticmethod
@@ -192,12 +244,32 @@ class Database:
         try:
             connection.commit()
         except DBAPIError as fault:
+            self._forget(connection)
             raise CommitUnknown(_brief(fault)) from fault
         finally:
             if self.dialect == "postgresql":
                 driver.remove_notice_handler(note)
+        if self.dialect == "sqlite":
+            self._anchor()
         if notices:  # e.g. "canceling wait for synchronous replication": it would not survive a failover
             raise CommitUnknown(notices[0], local=True)
+
+    def skew(self) -> int:
+        """By how many microseconds this node's clock is ahead of the database's; 0 on SQLite, which has none of its own.
+
+        Raises StoreUnavailable.
+        """
+        if self.dialect == "sqlite":
+            return 0
+        with self.reading() as connection:
+            return self._clock.now() - int(connection.execute(_NOW).scalar_one())
+
+    def lock_idle(self) -> float:
+        """For how many seconds whoever holds the sealing lock has done nothing; 0 when nobody does. Raises StoreUnavailable."""
+        if self.dialect == "sqlite":
+            return 0.0
+        with self.reading() as connection:
+            return float(connection.execute(_LOCK_IDLE, {"key": SEAL_LOCK}).scalar_one())
 
     def close(self) -> None:
         """Close every connection."""
@@ -205,6 +277,16 @@ class Database:
 
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+# Bounds of our own for whoever has the lock, whatever the server's are; in the same statement, which costs no round trip.
+_SEAL_LOCK = text(
+    f"SELECT set_config('idle_in_transaction_session_timeout', '{HELD}', true), "
+    f"set_config('statement_timeout', '{LONGEST}', true), pg_advisory_xact_lock(:key)"
+)
+_LOCK_IDLE = text(
+    "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - greatest(a.query_start, a.state_change))), 0) "
+    "FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+    "WHERE l.locktype = 'advisory' AND l.granted AND l.objid = :key AND a.datname = current_database()"
+)
 _NOW = text(f"SELECT (extract(epoch FROM clock_timestamp()) * {SECOND})::bigint")  # noqa: S608  a number of ours
 
 

@@ -15,6 +15,7 @@ from gateway.ledger.check.check import Row, StoredEntry, text_id
 from gateway.ledger.log.proof import HashTree
 from gateway.ledger.log.regrown import Head, OpenRow, TileRow
 from gateway.store.base.engine import Database
+from gateway.store.base.statements import put_many
 from gateway.store.base.tables import house_facts
 from gateway.store.ledger.stored_tiles import tiles_of
 from gateway.store.ledger.tables import ledger_entries, ledger_head, ledger_open, ledger_tiles
@@ -88,6 +89,9 @@ class MomentOf:
         return (row.leaf_index, bytes(row.leaf)) if row else None
 
 
+_PROBE = "probe"
+
+
 class LedgerOf:
     """The ledger in one database."""
 
@@ -107,6 +111,11 @@ class LedgerOf:
             .order_by(ledger_tiles.c.level, ledger_tiles.c.number)
             .limit(TILE_PAGE)
         )
+
+    def probe(self) -> None:
+        """Write something small, durably, under the sealing lock; no entry. Raises StoreUnavailable."""
+        with self._database.sealing() as (connection, now):
+            put_many(connection, house_facts, [(_PROBE, str(now))], ("value",))
 
     def head(self) -> Head:
         """The head as it stands."""

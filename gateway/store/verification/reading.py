@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, select
 
 from gateway.allowance.account import Account
 from gateway.clock import SECOND, Clock
+from gateway.errors import StoreUnavailable
 from gateway.sealing.standing import RegisterRows, Standing, Watermark
 from gateway.store.base.engine import Database
 from gateway.store.base.statements import Lookup
@@ -20,6 +23,8 @@ from gateway.store.referrals.cases import read_mended
 from gateway.store.register.residents import RegisterOf
 from gateway.store.sealing.tables import accounts
 
+_Read = TypeVar("_Read")
+PATIENCE = 1.0  # seconds that a call waits for what it reads
 FRESH = 2 * SECOND  # how long watermarks serve before they are read again; older than the records is the safe side
 
 
@@ -40,7 +45,15 @@ class ThreadedReading:
 
     async def standing(self, client_id: str) -> Standing | None:
         """See `CorridorReads.standing`."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_standing, client_id)
+        return await self._in_time(self._read_standing, client_id)
+
+    async def _in_time(self, read: Callable[..., _Read], *parts: object) -> _Read:
+        """What a thread reads. Raises StoreUnavailable when it does not come in time: a call waits for no stalled database."""
+        task = asyncio.get_running_loop().run_in_executor(self._threads, partial(read, *parts))
+        try:
+            return await asyncio.wait_for(task, PATIENCE)
+        except TimeoutError:
+            raise StoreUnavailable("the database has not answered in time") from None
 
     def _read_standing(self, client_id: str) -> Standing | None:
         with self._database.reading() as connection:
@@ -59,7 +72,7 @@ class ThreadedReading:
         if self._embedded:
             # A look-up in the embedded database takes microseconds; handing it to a thread and back takes longer.
             return self._find(indexes, earlier, cases)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._find, indexes, earlier, cases)
+        return await self._in_time(self._find, indexes, earlier, cases)
 
     def _find(self, indexes: Sequence[bytes], earlier: Sequence[str], cases: Sequence[str]) -> RegisterRows:
         with self._database.reading() as connection:

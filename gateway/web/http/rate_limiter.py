@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
+import structlog
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
@@ -18,6 +21,8 @@ from gateway.errors import Cause, Refused
 from gateway.web.http.headers import network_of
 
 _Value = TypeVar("_Value")
+_log = structlog.get_logger("gateway")
+PATIENCE = 0.5  # seconds that the store has to answer
 NAMES = 100_000  # clients and addresses remembered at once; anyone may come from many addresses
 
 
@@ -35,6 +40,7 @@ class RateLimiter:
         self._prefix = ipv6_prefix
         self._failures: RateLimitItem = parse(failures)
         self._calls: RateLimitItem = parse(calls)
+        self.fault = ""
         self._portion = max(self._calls.amount // 100, 1)
         self._taken: dict[str, tuple[int, int]] = {}  # client → (calls left of its portion, until when it holds)
         self._clean: dict[str, int] = {}  # address → until when it counts as clean
@@ -64,13 +70,26 @@ class RateLimiter:
             left, until = self._portion, now + SECOND
         _keep(self._taken, client, (left - 1, until))
 
-    @staticmethod
-    async def _asked(question: Coroutine[Any, Any, bool]) -> bool:
-        """What the store says; a store that does not answer lets nobody in."""
+    async def health(self) -> str:
+        """Why nobody is let in at present; empty when the store answers."""
+        with suppress(Refused):
+            await self._asked(self._limiter.test(self._failures, "health", "health"))
+        return self.fault
+
+    async def _asked(self, question: Coroutine[Any, Any, bool]) -> bool:
+        """What the store says; a store that does not answer, or not in time, lets nobody in."""
         try:
-            return await question
+            async with asyncio.timeout(PATIENCE):
+                answer = await question
         except Exception as fault:
+            if not self.fault:
+                _log.error("the door's store does not answer: nobody is let in", reason=type(fault).__name__)
+            self.fault = "the door's store does not answer"
             raise Refused(Cause.OVERLOADED, retry_after=1) from fault
+        if self.fault:
+            _log.warning("the door's store answers again")
+        self.fault = ""
+        return answer
 
     async def _refused(self, item: RateLimitItem, kind: str, name: str) -> Refused:
         reset, _ = await self._limiter.get_window_stats(item, kind, name)
