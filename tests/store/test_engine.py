@@ -14,10 +14,10 @@ from sqlalchemy import select, text
 
 from gateway.clock import SECOND, SystemClock
 from gateway.errors import CommitUnknown, StoreUnavailable
-from gateway.store.base import schema
 from gateway.store.base.engine import Database
 from gateway.store.base.statements import Lookup, put_many
 from gateway.store.base.tables import epochs
+from gateway.store.migrations import schema
 from gateway.store.partners.tables import partners
 from gateway.store.register.tables import imports, watermarks
 from gateway.store.sealing.tables import accounts, proof_ids
