@@ -90,7 +90,7 @@ class Installed:
         _pip(["--python", str(python), "install", "-q", "--no-deps", "--no-index", *map(str, _wheels(directory))])
         (own,) = self.environment.glob("lib/*/site-packages")
         # What the project needs is taken from the tests' environment, whose own copy of the project a .pth does not name.
-        needed = [Path(each) for each in site.getsitepackages()]
+        needed = [Path(each) for each in site.getsitepackages() if Path(each).is_dir()]
         needed = [each if servers._passable(each) else _shared(each, directory / "packages") for each in needed]
         (own / "needed.pth").write_text("\n".join(map(str, needed)) + "\n")
         self.home = directory / "home"

@@ -123,7 +123,7 @@ async def _worker_dies_meanwhile(node: Deployment, server: servers.Postgresql) -
     load = Load(node, await _logged_in(node))
     await load.until(200)
     await load.end()
-    assert len(node.children("worker-process")) == 2
+    await asyncio.to_thread(wait_for, "both workers", lambda: len(node.children("worker-process")) == 2)
 
 
 async def _logged_in(node: Deployment) -> Partner:
