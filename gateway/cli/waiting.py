@@ -36,12 +36,16 @@ class Waiting:
 
     async def _serve(self) -> None:
         # A descriptor of its own is closed at the end; the socket itself goes on with the workers.
-        server = await asyncio.start_server(self._answer, sock=self._listener.dup(), ssl=self._tls, limit=LONGEST)
+        own = self._listener.dup()
+        server = await asyncio.start_server(self._answer, sock=own, ssl=self._tls, limit=LONGEST)
         await self._over.wait()
+        # Nobody more is let in; but a closed server drops whoever it let in a moment ago, so it is closed last.
+        asyncio.get_running_loop().remove_reader(own)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while under_way := asyncio.all_tasks() - {asyncio.current_task()}:
+                    await asyncio.wait(under_way)
         server.close()
-        under_way = asyncio.all_tasks() - {asyncio.current_task()}
-        if under_way:  # whoever was let in is answered: nobody else has that connection
-            await asyncio.wait(under_way, timeout=PATIENCE)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):

@@ -46,3 +46,20 @@ def test_it_is_made_once_for_all_who_ask_together() -> None:
         assert await shared.get() == 3
 
     asyncio.run(run())
+
+
+def test_a_clock_that_is_set_back_keeps_nothing_fresh() -> None:
+    """What was made at a moment that has not come yet is made anew."""
+    clock, made = HandClock(), []
+
+    async def make() -> int:
+        made.append(clock.at)
+        return len(made)
+
+    async def run() -> None:
+        shared = Shared(make, clock)
+        assert [await shared.get(), await shared.get()] == [1, 1]
+        clock.at -= 600_000_000
+        assert await shared.get() == 2
+
+    asyncio.run(run())

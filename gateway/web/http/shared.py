@@ -22,7 +22,9 @@ class Shared(Generic[_Value]):
 
     async def get(self) -> _Value:
         """The document, not older than that. Raises whatever making it raised."""
-        if self._making is None or (self._making.done() and self._until <= self._clock.now()):
+        # A clock that was set back makes nothing younger.
+        fresh = self._until - LIFE <= self._clock.now() < self._until
+        if self._making is None or (self._making.done() and not fresh):
             self._making = asyncio.ensure_future(self._timed())
         return await asyncio.shield(self._making)
 
